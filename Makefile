@@ -1,0 +1,46 @@
+# mmx: what a developer types. Needs make and python3-venv (Debian: apt-get install make python3-venv).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test integration bench clean
+
+help:
+	@echo 'make demo         run mmx with a few small milters and send mail through it; no root'
+	@echo 'make test         ruff, mypy --strict and the unit tests; no root, under 3 minutes'
+	@echo 'make integration  the tests that need root and real daemons, under 45 minutes'
+	@echo '                  (MMX_TEST_INSTALL=1 lets them install Debian packages)'
+	@echo 'make bench        the benchmarks'
+	@echo 'make venv         only make the virtual environment $(VENV)'
+	@echo 'make clean        remove the virtual environment and every cache'
+
+venv: $(READY)
+
+$(READY): pyproject.toml tests/constraints.txt
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+	    { echo 'make: $(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	PIP_CONSTRAINT=tests/constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/mmx demo
+
+test: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+integration: $(READY)
+	@[ "$$(id -u)" = 0 ] || \
+	    { echo 'make integration: needs root: it starts Postfix and real milters; run it with sudo' >&2; exit 1; }
+	$(BIN)/python -m pytest tests/integration
+
+bench: $(READY)
+	$(BIN)/python -m tests.bench
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	find mmx tests -name __pycache__ -type d -prune -exec rm -rf {} +

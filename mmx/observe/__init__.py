@@ -1,0 +1,1 @@
+"""What mmx tells about itself: logs, metrics, status."""

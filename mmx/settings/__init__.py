@@ -1,0 +1,1 @@
+"""Settings: frozen dataclasses and the strict loader that makes them."""

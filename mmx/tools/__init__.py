@@ -1,0 +1,1 @@
+"""Programs around the daemon, reached as subcommands of mmx."""

@@ -1,0 +1,1 @@
+"""Tests of mmx; directories mirror those of mmx."""

@@ -1,0 +1,63 @@
+"""What every test shares.
+
+Environment variables that the tests obey:
+
+MMX_TEST_PROFILE     hypothesis profile: fast (default) or deep
+MMX_TEST_TIME_UNIT   factor for every period a test waits or sets, default 1.0; raise it on a slow machine
+MMX_TEST_SKIP_FAILS  when 1, a skipped test counts as failed
+MMX_TEST_INSTALL     when 1, tests/integration may install Debian packages
+"""
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+TESTS = Path(__file__).parent
+ON_REQUEST = (TESTS / "integration", TESTS / "bench")
+
+# No deadline: the time of one example depends on the machine's load.
+settings.register_profile("fast", max_examples=60, deadline=None)
+settings.register_profile(
+    "deep", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("MMX_TEST_PROFILE", "fast"))
+
+
+@pytest.fixture(scope="session")
+def time_unit() -> float:
+    """The unit of time of tests, in seconds times the factor of MMX_TEST_TIME_UNIT."""
+    return float(os.environ.get("MMX_TEST_TIME_UNIT", "1.0"))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave tests/integration and tests/bench out unless a path in them was asked for."""
+    if collection_path not in ON_REQUEST:
+        return None
+    asked = [(config.invocation_params.dir / arg.split("::")[0]).resolve() for arg in config.args]
+    return None if any(path.is_relative_to(collection_path) for path in asked) else True
+
+
+def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turn a skip into a failure; an expected failure also reports as skipped and stays one."""
+    if os.environ.get("MMX_TEST_SKIP_FAILS") != "1" or not report.skipped or hasattr(report, "wasxfail"):
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    report.outcome = "failed"
+    report.longrepr = f"{report.nodeid}: {reason}; no test may be skipped here (MMX_TEST_SKIP_FAILS=1)"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    _refuse_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _refuse_skip(report)
+    return report

@@ -1,0 +1,1 @@
+"""Tests that need root or real daemons; run by make integration."""

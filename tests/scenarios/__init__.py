@@ -1,0 +1,1 @@
+"""Sessions written as text, and the players that run them."""
