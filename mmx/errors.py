@@ -4,6 +4,7 @@ The tree, split by who is at fault:
 
     MmxError
      +-- ProtocolError        a peer sent bytes that are no milter protocol
+     +-- InvalidValueError    a text is no value of its kind: an endpoint, a duration, a size
      +-- SettingsError        the administrator wrote settings that mmx cannot use
      +-- UnavailableError     something mmx needs is missing or taken: a socket, a directory, an account
      +-- PermissionsError     mmx may not do what it was told to
@@ -37,13 +38,24 @@ class ProtocolError(MmxError):
     """A malformed frame or payload; the message says what is wrong with it."""
 
 
+class InvalidValueError(MmxError, ValueError):
+    """A text that is no value of its kind; `message` says why not, `remedy` what to write instead."""
+
+    exit_code = EX_USAGE
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(f"{message}; {remedy}" if remedy else message)
+        self.message = message
+        self.remedy = remedy
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong, or worth a warning, in the settings.
 
-    `file` is a path as the administrator gave it, `line` counts from 1 (None: the whole file), `key` is dotted
-    ("children.opendkim.endpoint", "" for the whole document), `value` is the offending text as written ("" if
-    there is none), `message` says what is wrong and `remedy` what to do about it.
+    `file` is a path as the administrator gave it, `line` counts from 1 (None: the whole file), `key` is
+    dotted ("children.opendkim.endpoint", "" for the whole document), `value` is the offending text as written
+    ("" if there is none), `message` says what is wrong and `remedy` what to do about it.
     """
 
     file: str

@@ -1,10 +1,11 @@
 """The rules of the source tree that a program can hold.
 
-1. A package of mmx imports only those that RULES allows it; wire and core import nothing that does I/O or reads
-   a clock.
+1. A package of mmx imports only those that RULES allows it; wire and core import nothing that does I/O or
+   reads a clock.
 2. A module has at most 400 lines, a function at most 50.
 3. Every module has a test file of its own, at the mirrored place.
-4. The repository speaks of itself alone: some words are in none of its files, and nothing is left to do in them.
+4. The repository speaks of itself alone: some words are in none of its files, and nothing is left to do in
+   them.
 """
 
 import ast

@@ -4,7 +4,7 @@ from mmx import errors
 from mmx.errors import MmxError, Problem, ProtocolError, SettingsError
 
 CODES = [
-    (MmxError, 70), (ProtocolError, 70), (SettingsError, 78), (errors.UnavailableError, 69),
+    (MmxError, 70), (ProtocolError, 70), (errors.InvalidValueError, 64), (SettingsError, 78), (errors.UnavailableError, 69),
     (errors.PermissionsError, 77), (errors.TemporaryError, 75),
 ]  # fmt: skip
 
