@@ -1,0 +1,115 @@
+"""What a session asks of its driver, in order, after the outboxes were written.
+
+Effects are imperatives (`Dial`, `Close`, ...); notes are facts for logs, metrics and the breaker (`Ready`,
+`ChildFailed`, `MessageEnded`, `Remark`). `Loss` goes the other way: what happened to a child's connection.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from mmx.core.child import Child
+
+
+class Dial(NamedTuple):
+    """Connect to the child; answer with `child_up` or `child_lost`."""
+
+    child: "Child"
+
+
+class Close(NamedTuple):
+    """Write the child's outbox, then close its connection or stop dialling; nothing of it may reach the core again."""
+
+    child: "Child"
+
+
+class CloseMta(NamedTuple):
+    """Close the MTA link once everything is written."""
+
+
+class PauseMta(NamedTuple):
+    """Stop reading from the MTA."""
+
+
+class ResumeMta(NamedTuple):
+    """Read from the MTA again."""
+
+
+class Ready(NamedTuple):
+    """The handshake with the child is done."""
+
+    child: "Child"
+
+
+class ChildFailed(NamedTuple):
+    """The child is out for this message. `step` is "connect" or the command it owed a reply to."""
+
+    child: "Child"
+    step: str
+    reason: str
+    detail: str
+    action: str
+    """The default action taken, or "" outside a message."""
+
+
+class Remark(NamedTuple):
+    """A line for the log; `level` is a name of the logging module, lower case."""
+
+    level: str
+    text: str
+
+
+class Loss(NamedTuple):
+    """Why a connection to a child is gone or did not come about.
+
+    `reason` is one of: missing, refused, denied, resources, timeout, breaker, eof, reset, frame, other.
+    """
+
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRecord:
+    """One child's share in a message."""
+
+    name: str
+    verdict: str
+    stage: str
+    """Command at which the verdict was given, or ""."""
+    seconds: float
+    """Time spent waiting for its replies."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRecord:
+    """All that the log line of one message says. Bytes come from the network and are not escaped."""
+
+    session: str
+    queue_id: bytes
+    client: bytes
+    helo: bytes
+    sender: bytes
+    recipients: int
+    """Accepted ones."""
+    refused_recipients: int
+    size: int
+    """Body bytes received."""
+    verdict: str
+    """accept, reject, tempfail, shutdown, discard, quarantine or aborted."""
+    reply: bytes
+    decider: str
+    """Name of the child that decided, or ""."""
+    why: str
+    seconds: float
+    children: tuple[ChildRecord, ...]
+
+
+class MessageEnded(NamedTuple):
+    """A transaction has its verdict, or was given up."""
+
+    record: MessageRecord
+
+
+Action = Dial | Close | CloseMta | PauseMta | ResumeMta | Ready | ChildFailed | MessageEnded | Remark
