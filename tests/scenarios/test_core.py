@@ -1,0 +1,16 @@
+"""Every scenario, played against the core alone."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios import core_player, format, model
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(model.HERE).with_suffix(""))
+
+
+@pytest.mark.parametrize("path", format.all_files(), ids=name_of)
+def test_core(path: Path) -> None:
+    core_player.play(format.load(path))
