@@ -3,10 +3,15 @@ import pytest
 from mmx import errors
 from mmx.errors import MmxError, Problem, ProtocolError, SettingsError
 
-CODES = [
-    (MmxError, 70), (ProtocolError, 70), (errors.InvalidValueError, 64), (SettingsError, 78), (errors.UnavailableError, 69),
-    (errors.PermissionsError, 77), (errors.TemporaryError, 75),
-]  # fmt: skip
+CODES: list[tuple[type[MmxError], int]] = [
+    (MmxError, 70),
+    (ProtocolError, 70),
+    (errors.InvalidValueError, 64),
+    (SettingsError, 78),
+    (errors.UnavailableError, 69),
+    (errors.PermissionsError, 77),
+    (errors.TemporaryError, 75),
+]
 
 
 @pytest.mark.parametrize(("kind", "code"), CODES)

@@ -1,8 +1,9 @@
 """The order in which children see mail.
 
 Every milter that mmx knows has a rank, because some work only behind others: a greylister first, as it
-spares the others the mail it defers; SPF and DKIM verifiers before DMARC, which reads their results; verifiers
-before scanners, which may rewrite the mail they verify. Children of equal rank stand as in the settings files.
+spares the others the mail it defers; SPF and DKIM verifiers before DMARC, which reads their results;
+verifiers before scanners, which may rewrite the mail they verify. Children of equal rank stand as in the
+settings files.
 
 1. The names in the setting `order` stand in that order, whatever their ranks.
 2. Every other known child is put in, by rank: behind the last one whose rank is not above its own.

@@ -1,0 +1,226 @@
+"""The merged document to `Settings`: one function a section, one line a key.
+
+A key that is wrong is noted and takes its default, so that one run tells everything that is wrong. What no
+single key can tell, such as two listeners on one socket, is left to mmx.settings.checks.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from mmx.errors import InvalidValueError
+from mmx.settings import conditions, values
+from mmx.settings.chain_order import chain_order
+from mmx.settings.document import Node, Scalar, Table
+from mmx.settings.model import (
+    NO_MACROS,
+    Action,
+    ChildSettings,
+    Condition,
+    Content,
+    DefaultAction,
+    Limits,
+    Listener,
+    LogFormat,
+    LogLevel,
+    LogSettings,
+    Macros,
+    MetricsSettings,
+    Mode,
+    Settings,
+)
+from mmx.settings.section import Findings, Section
+from mmx.settings.values import refusal
+
+DEFAULTS: Final = Settings()
+FINAL_WORDS: Final = ("accept", "discard", "tempfail", "reject", "quarantine")
+
+_MACROS: Final = values.list_of(values.macro)
+_MACROS_OR_POSTFIX: Final = values.nullable(_MACROS)
+
+
+def build(root: Table, findings: Findings) -> Settings:
+    """Read the whole document; what is wrong goes to `findings`."""
+    top = Section(root, "", findings)
+    action = _default_action(top, DEFAULTS.default_action, "")
+    shared = Settings(
+        listeners=top.take("listen", values.one_or_list_of(listener), DEFAULTS.listeners),
+        socket_mode=top.take("socket_mode", values.mode, DEFAULTS.socket_mode),
+        socket_group=top.take("socket_group", values.nullable(values.text), DEFAULTS.socket_group),
+        default_action=action,
+        connect_timeout=top.take("connect_timeout", values.duration(), DEFAULTS.connect_timeout),
+        command_timeout=top.take("command_timeout", values.duration(), DEFAULTS.command_timeout),
+        content_timeout=top.take("content_timeout", values.duration(), DEFAULTS.content_timeout),
+        detect=top.take("detect", values.boolean, DEFAULTS.detect),
+        detect_interval=top.take("detect_interval", values.duration(0), DEFAULTS.detect_interval),
+        conditions=_conditions(top.section("conditions")),
+        order=top.take("order", values.list_of(values.name), DEFAULTS.order),
+        limits=_limits(top.section("limits")),
+        spool_directory=top.take("spool_directory", values.directory, DEFAULTS.spool_directory),
+        mta_macros=_mta_macros(top),
+        metrics=_metrics(top.section("metrics")),
+        name_in_reply=top.take("name_in_reply", values.boolean, DEFAULTS.name_in_reply),
+        log=_log(top.section("log")),
+    )
+    children = _children(top.section("children"), shared)
+    top.finish()
+    chain = chain_order(children, shared.order)
+    return replace(shared, children=tuple(children[name] for name in chain))
+
+
+def listener(node: Node) -> Listener:
+    """An endpoint, or a map of a name and an endpoint."""
+    if not isinstance(node, Table):
+        place = values.endpoint(node)
+        return Listener(str(place), place)
+    if set(node.entries) != {"name", "endpoint"}:
+        raise refusal(node, "not a listener", 'write "ENDPOINT" or {name: NAME, endpoint: "ENDPOINT"}')
+    return Listener(values.name(node.entries["name"]), values.endpoint(node.entries["endpoint"]))
+
+
+def verdict_map(node: Node) -> tuple[tuple[str, str], ...]:
+    """A map of a child's verdict to what counts in its stead, sorted."""
+    if not isinstance(node, Table):
+        raise refusal(node, "a map of verdicts is wanted here", "write {VERDICT: VERDICT}")
+    pairs = []
+    for word, value in node.entries.items():
+        if word not in FINAL_WORDS:
+            raise refusal(value, f"{word} is no verdict", f"known are {', '.join(FINAL_WORDS)}", word)
+        instead = values.text(value)
+        if instead not in FINAL_WORDS:
+            raise refusal(value, "no verdict", f"write one of {', '.join(FINAL_WORDS)}", word)
+        pairs.append((word, instead))
+    return tuple(sorted(pairs))
+
+
+def _default_action(above: Section, default: DefaultAction, origin: str) -> DefaultAction:
+    """One word for both kinds of failure, or a map with a word for each; what is left out is inherited."""
+    read = values.choice(Action)
+    node = above.node("default_action")
+    if isinstance(node, Scalar):
+        word = above.read("default_action", node, read, None)
+        for part in ("unreachable", "died"):
+            above.findings.origins[f"{above.key('default_action')}.{part}"] = str(node.place)
+        return default if word is None else DefaultAction(word, word)
+    both = above.section("default_action")
+    action = DefaultAction(
+        both.take("unreachable", read, default.unreachable, f"{origin}.unreachable" if origin else "default"),
+        both.take("died", read, default.died, f"{origin}.died" if origin else "default"),
+    )
+    both.finish()
+    return action
+
+
+def _limits(part: Section) -> Limits:
+    default = DEFAULTS.limits
+    limits = Limits(
+        message_timeout=part.take("message_timeout", values.duration(), default.message_timeout),
+        idle_timeout=part.take("idle_timeout", values.duration(), default.idle_timeout),
+        progress_interval=part.take("progress_interval", values.duration(), default.progress_interval),
+        foreign_event_timeout=part.take(
+            "foreign_event_timeout", values.duration(), default.foreign_event_timeout
+        ),
+        drain_timeout=part.take("drain_timeout", values.duration(0), default.drain_timeout),
+        max_frame=part.take("max_frame", values.size, default.max_frame),
+        message_memory=part.take("message_memory", values.size, default.message_memory),
+        max_spool=part.take("max_spool", values.size, default.max_spool),
+        max_edits=part.take("max_edits", values.size, default.max_edits),
+        output_high_water=part.take("output_high_water", values.size, default.output_high_water),
+        max_sessions=part.take(
+            "max_sessions", values.nullable(values.integer(1, 1_000_000)), default.max_sessions
+        ),
+        backlog=part.take("backlog", values.integer(1, 1_000_000), default.backlog),
+    )
+    part.finish()
+    return limits
+
+
+def _macros(part: Section, default: Macros, read: values.Reader[tuple[str, ...] | None]) -> Macros:
+    macros = Macros(
+        connect=part.take("connect", read, default.connect),
+        helo=part.take("helo", read, default.helo),
+        mail=part.take("mail", read, default.mail),
+        rcpt=part.take("rcpt", read, default.rcpt),
+        data=part.take("data", read, default.data),
+        end_of_header=part.take("end_of_header", read, default.end_of_header),
+        end_of_message=part.take("end_of_message", read, default.end_of_message),
+        unknown=part.take("unknown", read, default.unknown),
+    )
+    part.finish()
+    return macros
+
+
+def _mta_macros(top: Section) -> Macros:
+    """Null, for all stages or for one, means: ask Postfix."""
+    node = top.table.entries.get("mta_macros") if top.table else None
+    if isinstance(node, Scalar) and node.kind == "null":
+        macros = _macros(top.section("mta_macros"), Macros(), _MACROS_OR_POSTFIX)
+        origins = top.findings.origins
+        origins |= {key: str(node.place) for key in origins if key.startswith("mta_macros.")}
+        return macros
+    return _macros(top.section("mta_macros"), DEFAULTS.mta_macros, _MACROS_OR_POSTFIX)
+
+
+def _metrics(part: Section) -> MetricsSettings:
+    metrics = MetricsSettings(part.take("listen", values.nullable(values.address), DEFAULTS.metrics.listen))
+    part.finish()
+    return metrics
+
+
+def _log(part: Section) -> LogSettings:
+    log = LogSettings(
+        part.take("format", values.choice(LogFormat), DEFAULTS.log.format),
+        part.take("level", values.choice(LogLevel), DEFAULTS.log.level),
+    )
+    part.finish()
+    return log
+
+
+def _conditions(part: Section) -> tuple[tuple[str, Condition], ...]:
+    named = []
+    for name in _valid_names(part):
+        value = part.take(name, conditions.condition, Condition("all"))
+        named.append((name, value))
+        if name in conditions.SHIPPED:
+            part.findings.refuse(part.key(name), "", "the name of a shipped condition", "choose another name")
+    return tuple(named)
+
+
+def _children(part: Section, shared: Settings) -> dict[str, ChildSettings]:
+    return {name: _child(part.section(name), name, shared) for name in _valid_names(part)}
+
+
+def _child(part: Section, name: str, shared: Settings) -> ChildSettings:
+    default = ChildSettings(name)
+    globs = values.list_of(values.text)
+    timeout = values.duration()
+    child = ChildSettings(
+        name=name,
+        endpoint=part.take("endpoint", values.nullable(values.endpoint), default.endpoint),
+        enabled=part.take("enabled", values.boolean, default.enabled),
+        mode=part.take("mode", values.choice(Mode), default.mode),
+        content=part.take("content", values.choice(Content), default.content),
+        default_action=_default_action(part, shared.default_action, "default_action"),
+        connect_timeout=part.take("connect_timeout", timeout, shared.connect_timeout, "connect_timeout"),
+        command_timeout=part.take("command_timeout", timeout, shared.command_timeout, "command_timeout"),
+        content_timeout=part.take("content_timeout", timeout, shared.content_timeout, "content_timeout"),
+        pipelining=part.take("pipelining", values.boolean, default.pipelining),
+        when=part.take("when", values.list_of(conditions.when_word), default.when),
+        max_size=part.take("max_size", values.nullable(values.size), default.max_size),
+        macros=_macros(part.section("macros"), NO_MACROS, _MACROS),
+        recipients=part.take("recipients", globs, default.recipients),
+        verdicts=part.take("verdicts", verdict_map, default.verdicts),
+        after=part.take("after", values.list_of(values.name), default.after),
+    )
+    part.finish()
+    return child
+
+
+def _valid_names(part: Section) -> list[str]:
+    """The administrator's names in a section; those unusable in logs and metrics are refused."""
+    good = []
+    for name in part.names():
+        try:
+            good.append(values.parse_name(name))
+        except InvalidValueError as error:
+            part.findings.refuse(part.key(name), "", error.message, error.remedy)
+    return good

@@ -1,0 +1,121 @@
+"""What only the whole of the settings can tell: errors, warnings, and what this version does not do yet.
+
+Every setting that is read but not yet acted upon is a row of NOT_BUILT and earns a warning that says what
+happens instead. What happens instead is always the safe thing: more mail is shown to a child, never less.
+"""
+
+from itertools import combinations
+from typing import Final
+
+from mmx.settings.chain_order import RANKS
+from mmx.settings.conditions import SHIPPED
+from mmx.settings.endpoint import InetEndpoint, same_place
+from mmx.settings.model import ChildSettings, Mode, Settings
+from mmx.settings.section import Findings
+from mmx.settings.values import did_you_mean
+
+# Key of a child, and what its being set leads to.
+NOT_BUILT: Final = {
+    "when": "conditions are not evaluated yet: the child sees all mail",
+    "max_size": "not built yet: the child sees mail of every size",
+    "macros": "not built yet: the child gets the macros that the MTA sends anyway",
+    "recipients": "not built yet: the child sees mail for every recipient",
+    "verdicts": "not built yet: each verdict of the child counts as it stands",
+    "after": "not built yet: the place of the child follows from `order` alone",
+}
+
+
+def check(settings: Settings, findings: Findings) -> None:
+    """Note every error and warning that concerns more than one key."""
+    _check_listeners(settings, findings)
+    _check_names(settings, findings)
+    for child in settings.children:
+        _check_child(child, settings, findings)
+    _check_pairs(settings, findings)
+    _warn_of_what_is_not_built(settings, findings)
+    if not settings.chain:
+        findings.warn("children", "", "no child is in the chain", "until one is, all mail passes unfiltered")
+
+
+def _check_listeners(settings: Settings, findings: Findings) -> None:
+    for one, other in combinations(settings.listeners, 2):
+        if one.name == other.name or same_place(one.endpoint, other.endpoint):
+            findings.refuse("listen", str(other.endpoint), f"the same as {one.name}", "remove one of the two")
+    for listener in settings.listeners:
+        if isinstance(listener.endpoint, InetEndpoint):
+            message = "every local user can talk to a TCP listener, and have mail signed through it"
+            findings.warn("listen", str(listener.endpoint), message, "prefer unix:PATH")
+    if settings.socket_mode & 0o007:
+        value = f"{settings.socket_mode:04o}"
+        findings.warn(
+            "socket_mode", value, "every local user can talk to mmx", 'prefer "0660" and socket_group'
+        )
+
+
+def _check_names(settings: Settings, findings: Findings) -> None:
+    children = {child.name for child in settings.children}
+    _check_list("order", settings.order, children | set(RANKS), findings)
+    known = (
+        SHIPPED
+        | {name for name, _ in settings.conditions}
+        | {listener.name for listener in settings.listeners}
+    )
+    for child in settings.children:
+        key = f"children.{child.name}"
+        _check_list(f"{key}.after", child.after, children | set(RANKS), findings)
+        for word in child.when:
+            name = word.removeprefix("not ")
+            if name not in known:
+                findings.refuse(f"{key}.when", word, "no such condition", did_you_mean(name, known))
+
+
+def _check_list(key: str, names: tuple[str, ...], known: set[str], findings: Findings) -> None:
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            findings.refuse(key, name, "named twice", "keep one of the two")
+        elif name not in known:
+            findings.refuse(key, name, "no such child", did_you_mean(name, known))
+
+
+def _check_child(child: ChildSettings, settings: Settings, findings: Findings) -> None:
+    key = f"children.{child.name}"
+    if child.endpoint is None:
+        if child.name not in RANKS:
+            remedy = did_you_mean(child.name, RANKS)
+            remedy = remedy if remedy.startswith("did") else 'write endpoint: "unix:/PATH" below it'
+            findings.refuse(key, "", "neither a milter that mmx knows nor given an endpoint", remedy)
+        elif child.enabled:
+            message = "not in the chain: milters are not looked for yet, and it has no endpoint"
+            findings.warn(key, "", message, 'write endpoint: "unix:/PATH" below it')
+        return
+    for listener in settings.listeners:
+        if same_place(child.endpoint, listener.endpoint):
+            message = f"this is mmx itself, which listens on {listener.endpoint}"
+            findings.refuse(f"{key}.endpoint", str(child.endpoint), message, "name the socket of the milter")
+
+
+def _check_pairs(settings: Settings, findings: Findings) -> None:
+    for one, other in combinations(settings.children, 2):
+        if one.endpoint and other.endpoint and same_place(one.endpoint, other.endpoint):
+            message = f"{one.name} has the same endpoint, so its milter sees each message twice"
+            findings.warn(
+                f"children.{other.name}.endpoint", str(other.endpoint), message, "remove one of the two"
+            )
+
+
+def _warn_of_what_is_not_built(settings: Settings, findings: Findings) -> None:
+    if settings.detect:
+        message = "milters are not looked for yet: only children with an endpoint are in the chain"
+        findings.warn("detect", "", message, "write `detect: no` to say that this is meant")
+    for name, _ in settings.conditions:
+        findings.warn(f"conditions.{name}", "", "conditions are checked, but not evaluated yet")
+    if settings.metrics.listen is not None:
+        findings.warn("metrics.listen", "", "not built yet: no metrics are served")
+    for child in settings.children:
+        default = ChildSettings(child.name)
+        for name, message in NOT_BUILT.items():
+            if getattr(child, name) != getattr(default, name):
+                findings.warn(f"children.{child.name}.{name}", "", message)
+        if child.mode is Mode.OBSERVE:
+            message = "not built yet: the child is left out of the chain, as it may have no effect on mail"
+            findings.warn(f"children.{child.name}.mode", child.mode, message)

@@ -1,0 +1,96 @@
+"""Finding and reading the settings files.
+
+The main file is read first, then, in byte order of their names, the files `*.yaml` of the directory `conf.d`
+beside it, hidden ones left out. Each is laid over the ones before it (mmx.settings.document). Either all of
+them together give valid settings, or every problem of all of them is reported at once.
+"""
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from mmx.errors import Problem, SettingsError
+from mmx.settings.build import build
+from mmx.settings.checks import check
+from mmx.settings.document import LARGEST_FILE, Place, Table, merge, read_document
+from mmx.settings.model import Settings
+from mmx.settings.section import Findings
+
+DEFAULT_PATH: Final = Path("/etc/mmx/mmx.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Valid settings, where each value came from, what to be told about them, and the files read.
+
+    `origins` maps dotted keys ("children.opendkim.endpoint") to "FILE:LINE", "default", or the key that the
+    value is inherited from.
+    """
+
+    settings: Settings
+    origins: Mapping[str, str]
+    warnings: tuple[Problem, ...] = ()
+    files: tuple[Path, ...] = ()
+
+
+def load(path: Path) -> Loaded:
+    """Read the main file and its drop-ins; raises SettingsError with all problems."""
+    findings = Findings(str(path))
+    files = [path, *_drop_ins(path, findings)]
+    root = Table(Place(str(path), 1), {}, {})
+    for file in files:
+        table, problems = read_document(str(file), _read(file, findings))
+        findings.problems += problems
+        root = merge(root, table)
+    settings = build(root, findings)
+    check(settings, findings)
+    if findings.problems:
+        rank = {str(file): index for index, file in enumerate(files)}
+        findings.problems.sort(key=lambda problem: (rank.get(problem.file, -1), problem.line or 0))
+        raise SettingsError(findings.problems)
+    return Loaded(settings, findings.origins, tuple(findings.warnings), tuple(files))
+
+
+def _drop_ins(path: Path, findings: Findings) -> list[Path]:
+    directory = path.parent / "conf.d"
+    try:
+        names = sorted(os.listdir(directory), key=os.fsencode)  # noqa: PTH208  # the order is that of bytes
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        findings.problems.append(_unreadable(directory, error))
+        return []
+    visible = [directory / name for name in names if not name.startswith(".")]
+    for file in visible:
+        if file.suffix == ".yml":
+            message = "not read: only names that end in .yaml are"
+            findings.warnings.append(
+                Problem(str(file), None, "", "", message, f"rename it to {file.stem}.yaml")
+            )
+    return [file for file in visible if file.suffix == ".yaml"]
+
+
+def _read(file: Path, findings: Findings) -> bytes:
+    """Read one file up to a byte beyond what is allowed."""
+    try:
+        with file.open("rb") as stream:
+            if os.fstat(stream.fileno()).st_mode & stat.S_IWOTH:
+                message = "every local user can write to this file"
+                findings.warnings.append(Problem(str(file), None, "", "", message, f"chmod o-w {file}"))
+            return stream.read(LARGEST_FILE + 1)
+    except OSError as error:
+        findings.problems.append(_unreadable(file, error))
+        return b""
+
+
+def _unreadable(file: Path, error: OSError) -> Problem:
+    remedies = {
+        FileNotFoundError: "create it, or name another file with --config",
+        PermissionError: "let the user that runs mmx read it",
+        IsADirectoryError: "name a file",
+    }
+    remedy = remedies.get(type(error), "mend the cause")
+    return Problem(str(file), None, "", "", f"cannot be read: {error.strerror}", remedy)

@@ -1,0 +1,240 @@
+"""The settings as the rest of mmx sees them: frozen, complete, checked.
+
+Durations are in seconds, sizes in bytes, file modes are permission bits. Every default stands here and
+nowhere else; a child takes its timeouts and its default action from the global ones unless it has its own. A
+reload makes a new `Settings`; sessions keep the one they began with.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from mmx.settings.endpoint import Endpoint, InetEndpoint, UnixEndpoint
+
+MILLISECONDS: Final = 0.001
+SECONDS: Final = 1.0
+MINUTES: Final = 60 * SECONDS
+BYTES: Final = 1
+KIB: Final = 1024 * BYTES
+MIB: Final = 1024 * KIB
+GIB: Final = 1024 * MIB
+
+
+class Action(StrEnum):
+    """What counts as the verdict of a child that gave none: Postfix's milter_default_action."""
+
+    ACCEPT = "accept"
+    TEMPFAIL = "tempfail"
+    REJECT = "reject"
+    QUARANTINE = "quarantine"
+    SHUTDOWN = "shutdown"
+
+
+class Content(StrEnum):
+    """Which message a child sees: as the children before it left it, or as the MTA sent it."""
+
+    EDITED = "edited"
+    ORIGINAL = "original"
+
+
+class Mode(StrEnum):
+    """Whether a child's verdicts and edits count, or are only reported."""
+
+    ENFORCE = "enforce"
+    OBSERVE = "observe"
+
+
+class LogFormat(StrEnum):
+    """Form of a log line: text, text with a priority for journald, or one JSON object."""
+
+    PLAIN = "plain"
+    JOURNAL = "journal"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """The least severe messages that are logged."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+    DEBUG = "debug"
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A socket on which mmx waits for the MTA; unnamed ones are called by their endpoint."""
+
+    name: str
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultAction:
+    """Verdicts for a child that could not be reached, and for one that died or timed out inside a message."""
+
+    unreachable: Action = Action.TEMPFAIL
+    died: Action = Action.TEMPFAIL
+
+
+@dataclass(frozen=True, slots=True)
+class Macros:
+    """Macro names for each stage, as the protocol spells them: one letter bare, longer ones in braces.
+
+    None: read at start and reload from the `milter_*_macros` parameters of Postfix.
+    """
+
+    connect: tuple[str, ...] | None = None
+    helo: tuple[str, ...] | None = None
+    mail: tuple[str, ...] | None = None
+    rcpt: tuple[str, ...] | None = None
+    data: tuple[str, ...] | None = None
+    end_of_header: tuple[str, ...] | None = None
+    end_of_message: tuple[str, ...] | None = None
+    unknown: tuple[str, ...] | None = None
+
+
+# postconf(5), milter_*_macros: what Postfix sends unless main.cf or a milter says otherwise (M1).
+POSTFIX_MACROS: Final = Macros(
+    connect=("j", "{daemon_name}", "{daemon_addr}", "v", "_"),
+    helo=("{tls_version}", "{cipher}", "{cipher_bits}", "{cert_subject}", "{cert_issuer}"),
+    mail=(
+        "i",
+        "{auth_type}",
+        "{auth_authen}",
+        "{auth_author}",
+        "{mail_addr}",
+        "{mail_host}",
+        "{mail_mailer}",
+    ),
+    rcpt=("i", "{rcpt_addr}", "{rcpt_host}", "{rcpt_mailer}"),
+    data=("i",),
+    end_of_header=("i",),
+    end_of_message=("i",),
+    unknown=(),
+)
+NO_MACROS: Final = Macros((), (), (), (), (), (), (), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One test, or several joined.
+
+    `test` is "all", "any" or "not" (over `parts`), "named" (`values` is the name of a shipped condition),
+    "header" (its name, then globs) or the name of a test over `values`. One of several values must fit.
+    """
+
+    test: str
+    values: tuple[str, ...] = ()
+    parts: tuple["Condition", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSettings:
+    """One milter behind mmx. `endpoint` is None when nothing says yet where it listens."""
+
+    name: str
+    endpoint: Endpoint | None = None
+    enabled: bool = True
+    mode: Mode = Mode.ENFORCE
+    content: Content = Content.EDITED
+    default_action: DefaultAction = DefaultAction()
+    connect_timeout: float = 5 * SECONDS
+    command_timeout: float = 25 * SECONDS
+    content_timeout: float = 240 * SECONDS
+    # Frames of one message are sent without waiting for the reply to each: right for libmilter programs.
+    pipelining: bool = False
+    # Names of conditions, each perhaps behind "not "; all must hold.
+    when: tuple[str, ...] = ()
+    # A larger message is not shown to the child; None: no limit.
+    max_size: int | None = None
+    # Macro names wanted beyond those the child asks for itself.
+    macros: Macros = NO_MACROS
+    # Globs of addresses; the child sees only messages for one of them. Empty: for all.
+    recipients: tuple[str, ...] = ()
+    # Pairs of words: a verdict of the child, and what counts in its stead.
+    verdicts: tuple[tuple[str, str], ...] = ()
+    # Children that must stand before this one.
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on time and memory; at each of them a message is deferred with 451, never accepted unseen."""
+
+    # From the first content event of a message to its verdict; Postfix waits 300 s after its last byte.
+    message_timeout: float = 9 * MINUTES
+    # As libmilter waits for the next command of its MTA.
+    idle_timeout: float = 7210 * SECONDS
+    # Between two signs of life towards Postfix while it is owed a reply.
+    progress_interval: float = 10 * SECONDS
+    # One event, all children together, for an MTA that is not known to understand progress.
+    foreign_event_timeout: float = 25 * SECONDS
+    drain_timeout: float = 10 * SECONDS
+    # A body chunk of 65535 bytes and room for headers that an MTA does not split.
+    max_frame: int = 65 * KIB
+    # A longer message lies in an unlinked file of the spool directory.
+    message_memory: int = 1 * MIB
+    # All such files together.
+    max_spool: int = 4 * GIB
+    # Edits of one child to one message.
+    max_edits: int = 64 * MIB
+    # Unsent output of one peer above which nothing more is read for it.
+    output_high_water: int = 256 * KIB
+    # None: (soft limit of file descriptors - 64) / (children + 3), at least 256.
+    max_sessions: int | None = None
+    backlog: int = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """Where metrics are served over HTTP; None: nowhere."""
+
+    listen: InetEndpoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """Where log lines go is standard error; this is how they look and which are written."""
+
+    format: LogFormat = LogFormat.PLAIN
+    level: LogLevel = LogLevel.INFO
+
+
+DEFAULT_ENDPOINT: Final = UnixEndpoint("/var/spool/postfix/mmx/mmx.sock")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the administrator may decide; `children` stand in chain order."""
+
+    listeners: tuple[Listener, ...] = (Listener(str(DEFAULT_ENDPOINT), DEFAULT_ENDPOINT),)
+    socket_mode: int = 0o660
+    # None: the socket keeps the group that the process has.
+    socket_group: str | None = "postfix"
+    default_action: DefaultAction = DefaultAction()
+    connect_timeout: float = 5 * SECONDS
+    command_timeout: float = 25 * SECONDS
+    content_timeout: float = 240 * SECONDS
+    detect: bool = True
+    # Between two looks for milters installed since the start; 0: never.
+    detect_interval: float = 60 * SECONDS
+    children: tuple[ChildSettings, ...] = ()
+    conditions: tuple[tuple[str, Condition], ...] = ()
+    order: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    # On a disk: what lies in memory would count twice.
+    spool_directory: str = "/var/lib/mmx/spool"
+    mta_macros: Macros = POSTFIX_MACROS
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    name_in_reply: bool = False
+    log: LogSettings = field(default_factory=LogSettings)
+
+    @property
+    def chain(self) -> tuple[ChildSettings, ...]:
+        """The children that have a say: enabled, enforced, and known where; in chain order."""
+        return tuple(
+            child
+            for child in self.children
+            if child.enabled and child.mode is Mode.ENFORCE and child.endpoint is not None
+        )
