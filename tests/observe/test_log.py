@@ -1,0 +1,141 @@
+import io
+import json
+import logging
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmx.observe.log import LOGGER, escape, fields, set_up
+from mmx.settings.model import LogFormat, LogLevel, LogSettings
+
+
+@pytest.fixture(autouse=True)
+def logger_restored() -> Iterator[None]:
+    logger = logging.getLogger(LOGGER)
+    before = (logger.handlers[:], logger.propagate, logger.level)
+    yield
+    logger.handlers[:], logger.propagate = before[0], before[1]
+    logger.setLevel(before[2])
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain text <a@b>", "plain text <a@b>"),
+        (b"a\r\nb\0", r"a\x0d\x0ab\x00"),
+        ("a\\b", r"a\x5cb"),
+        ("é", r"\xc3\xa9"),
+        (b"\xff", r"\xff"),
+        ("\udcff", r"\xff"),
+        ("\x1b[31m", r"\x1b[31m"),
+        ("\x7f", r"\x7f"),
+    ],
+)
+def test_escape(text: bytes | str, shown: str) -> None:
+    assert escape(text) == shown
+
+
+@given(st.binary(max_size=300) | st.text(max_size=300), st.integers(0, 40))
+def test_escaped_text_is_short_printable_and_whole(text: bytes | str, limit: int) -> None:
+    shown = escape(text, limit)
+    assert len(shown) <= limit
+    assert re.fullmatch(r"(?:[ -\[\]-~]|\\x[0-9a-f]{2})*", shown)
+
+
+@given(st.binary(max_size=50))
+def test_escaping_loses_nothing_within_the_limit(data: bytes) -> None:
+    shown = escape(data)
+    assert re.sub(rb"\\x(..)", lambda match: bytes.fromhex(match[1].decode()), shown.encode()) == data
+
+
+def test_what_is_cut_ends_in_dots() -> None:
+    assert escape("x" * 201) == "x" * 197 + "..."
+    assert escape("x" * 200) == "x" * 200
+    assert escape("x" * 5 + "\0" * 9, 12) == r"x" * 5 + r"\x00" + "..."
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({"session": "7f3a", "ms": 12}, "session=7f3a ms=12"),
+        ({"reason": "no such user", "empty": ""}, 'reason="no such user" empty=""'),
+        ({"a": 'x"y', "b": "x=y"}, 'a="x\\x22y" b="x=y"'),
+        ({"a": None, "b": b"\n", "c": True, "d": 0.25, "e": 3.0}, "b=\\x0a c=yes d=0.25 e=3"),
+        ({"a": LogLevel.INFO, "path": Path("/run/x")}, "a=info path=/run/x"),
+    ],
+)
+def test_fields(values: dict[str, object], line: str) -> None:
+    assert fields(**values) == line
+
+
+@given(st.lists(st.text(max_size=20), min_size=1, max_size=4))
+def test_fields_can_be_told_apart(texts: list[str]) -> None:
+    line = fields(**{f"k{index}": text for index, text in enumerate(texts)})
+    pairs = re.findall(r'(k\d)=("[^"]*"|[^ "=]+)(?: |$)', line)
+    assert [key for key, _ in pairs] == [f"k{index}" for index in range(len(texts))]
+    assert " ".join(f"{key}={value}" for key, value in pairs) == line
+
+
+def line_of(form: LogFormat, message: str, *arguments: object) -> str:
+    stream = io.StringIO()
+    set_up(LogSettings(form), stream, {}).warning(message, *arguments)
+    return stream.getvalue()
+
+
+def test_forms() -> None:
+    assert line_of(LogFormat.PLAIN, "child %s down", "a") == "warning: child a down\n"
+    assert line_of(LogFormat.JOURNAL, "child %s down", "a") == "<4>child a down\n"
+    entry = json.loads(line_of(LogFormat.JSON, "child %s down", "a"))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", entry.pop("time"))
+    assert entry == {"level": "warning", "text": "child a down"}
+
+
+@pytest.mark.parametrize("form", LogFormat)
+def test_no_message_makes_two_lines(form: LogFormat) -> None:
+    assert line_of(form, "a\nb\x1b\x85\u2028c").count("\n") == 1
+    assert len(line_of(form, "a\nb\x1b\x85\u2028c").splitlines()) == 1
+
+
+def test_tracebacks_carry_the_priority() -> None:
+    stream = io.StringIO()
+    logger = set_up(LogSettings(LogFormat.JOURNAL), stream, {})
+    try:
+        raise ValueError("bad\x00text")
+    except ValueError:
+        logger.exception("broken")
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "<3>broken"
+    assert lines[-1] == r"<3>ValueError: bad\x00text"
+    assert all(line.startswith("<3>") for line in lines)
+
+
+def test_json_tracebacks_stay_inside_the_object() -> None:
+    stream = io.StringIO()
+    logger = set_up(LogSettings(LogFormat.JSON), stream, {})
+    try:
+        raise ValueError("bad")
+    except ValueError:
+        logger.exception("broken")
+    assert json.loads(stream.getvalue())["traceback"][-1] == "ValueError: bad"
+
+
+def test_level_and_second_call() -> None:
+    first, second = io.StringIO(), io.StringIO()
+    set_up(LogSettings(level=LogLevel.ERROR), first, {}).warning("not seen")
+    set_up(LogSettings(level=LogLevel.DEBUG), second, {}).debug("seen")
+    assert first.getvalue() == ""
+    assert second.getvalue() == "debug: seen\n"
+
+
+def test_plain_becomes_journal_on_the_stream_of_the_journal(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w+") as stream:
+        status = os.fstat(stream.fileno())
+        set_up(LogSettings(), stream, {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}).info("a")
+        set_up(LogSettings(), stream, {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino + 1}"}).info("b")
+        stream.seek(0)
+        assert stream.read() == "<6>a\ninfo: b\n"
