@@ -1,6 +1,126 @@
-"""The command `mmx`."""
+"""The command `mmx`.
+
+    mmx [--config FILE]                  run in the foreground until SIGTERM
+    mmx --check-config [--quiet]         tell every error and warning in the settings; exit 0 or 78
+    mmx --show-config                    print the effective settings, each with where it came from
+    mmx demo [ARGUMENTS]                 see mmx at work with small milters of its own
+
+Exit codes are those of sysexits.h (mmx.errors); 0 when all is well. What is asked for goes to standard
+output, everything else to standard error. When nobody reads either any more, the exit code stays what it was.
+"""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+from mmx import __version__
+from mmx.errors import EX_OK, EX_SOFTWARE, EX_USAGE, MmxError
+from mmx.observe.log import LOGGER, set_up
+from mmx.settings.load import DEFAULT_PATH, Loaded, load
+from mmx.settings.model import LogLevel
+from mmx.settings.show import show
 
 
-def main() -> int:
-    """Run the command line; returns the exit code."""
-    return 0
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line (that of the process when None); returns the exit code."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.command != "demo":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    try:
+        return _demo(rest) if options.command == "demo" else _run(options)
+    except MmxError as error:
+        _tell(str(error))
+        return error.exit_code
+    except BrokenPipeError:
+        return EX_OK
+    except Exception:
+        logging.getLogger(LOGGER).exception("internal error: mmx ends")
+        return EX_SOFTWARE
+    finally:
+        _close_output()
+
+
+class _Parser(argparse.ArgumentParser):
+    """Argparse, with the exit code that sysexits.h has for a wrong command line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(EX_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="mmx", description="A milter multiplexer for Postfix.", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"mmx {__version__}")
+    parser.add_argument(
+        *("-c", "--config"),
+        type=Path,
+        default=DEFAULT_PATH,
+        metavar="FILE",
+        help="main settings file; conf.d/*.yaml beside it are laid over it (default: %(default)s)",
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--check-config", action="store_true", help="check the settings; exit with 0 or 78")
+    what.add_argument("--show-config", action="store_true", help="print the effective settings")
+    parser.add_argument("-q", "--quiet", action="store_true", help="with --check-config: only errors")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="log everything, as log.level debug does"
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    # What follows it is for the demonstration to understand, --help too.
+    commands.add_parser("demo", help="see mmx at work with small milters of its own", add_help=False)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    loaded = load(options.config)
+    if options.show_config:
+        print(show(loaded.settings, loaded.origins), end="")
+        return EX_OK
+    if options.check_config:
+        if not options.quiet:
+            _tell(*(f"warning: {warning}" for warning in loaded.warnings))
+            print(f"{options.config}: valid, children in the chain: {len(loaded.settings.chain)}")
+        return EX_OK
+    return _serve(_verbose(loaded) if options.verbose else loaded, options.config)
+
+
+def _serve(loaded: Loaded, path: Path) -> int:
+    from mmx.aio.service import run  # noqa: PLC0415  # only the daemon needs an event loop
+
+    log = set_up(loaded.settings.log)
+    for warning in loaded.warnings:
+        log.warning("%s", warning)
+    return run(loaded, path)
+
+
+def _demo(arguments: list[str]) -> int:
+    from mmx.tools import demo  # noqa: PLC0415  # the daemon has no use for it
+
+    return demo.main(arguments)
+
+
+def _verbose(loaded: Loaded) -> Loaded:
+    log = replace(loaded.settings.log, level=LogLevel.DEBUG)
+    origins = {**loaded.origins, "log.level": "--verbose"}
+    return replace(loaded, settings=replace(loaded.settings, log=log), origins=origins)
+
+
+def _tell(*lines: str) -> None:
+    with suppress(BrokenPipeError):
+        for line in lines:
+            print(line, file=sys.stderr)
+
+
+def _close_output() -> None:
+    """Flush standard output here: Python's own attempt at exit would complain of a closed pipe."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,5 +1,194 @@
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from mmx import __version__
 from mmx.cli import main
+from mmx.errors import UnavailableError
+from mmx.observe.log import LOGGER
+from mmx.settings.load import Loaded, load
+from mmx.settings.model import LogLevel
+
+GOOD = 'detect: no\nchildren:\n  a: {endpoint: "unix:/run/a"}\n'
 
 
-def test_main_ends_well() -> None:
-    assert main() == 0
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "mmx.yaml"
+    path.write_text(GOOD)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def logger_restored() -> Iterator[None]:
+    logger = logging.getLogger(LOGGER)
+    before = (logger.handlers[:], logger.propagate, logger.level)
+    yield
+    logger.handlers[:], logger.propagate = before[0], before[1]
+    logger.setLevel(before[2])
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, name: str, attribute: str, function: object) -> None:
+    """Put a module in the place of the one that the command imports only when it needs it."""
+    module = ModuleType(name)
+    setattr(module, attribute, function)
+    monkeypatch.setitem(sys.modules, name, module)
+    package, _, last = name.rpartition(".")
+    monkeypatch.setattr(sys.modules.get(package, ModuleType(package)), last, module, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--chek-config"], "unrecognized arguments: --chek-config"),
+        (["--check"], "unrecognized arguments: --check"),
+        (["--config"], "expected one argument"),
+        (["--check-config", "--show-config"], "not allowed with"),
+        (["frobnicate"], "invalid choice"),
+    ],
+)
+def test_wrong_usage_exits_64(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 64
+    error = capsys.readouterr().err
+    assert message in error
+    assert "mmx --help" in error
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"mmx {__version__}\n"
+
+
+def test_check_config_says_valid(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--config", str(config), "--check-config"]) == 0
+    assert capsys.readouterr().out == f"{config}: valid, children in the chain: 1\n"
+
+
+def test_check_config_warns_unless_quiet(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_text(GOOD + "listen: inet:127.0.0.1:7000\n")
+    assert main(["--config", str(config), "--check-config"]) == 0
+    assert f"warning: {config}:4: listen: inet:127.0.0.1:7000: every local user" in capsys.readouterr().err
+    assert main(["--config", str(config), "--check-config", "--quiet"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out + captured.err == ""
+
+
+def test_check_config_tells_all_errors(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_text("listen: tcp:x\nlisen: 3\nsocket_mode: 0660\n")
+    assert main(["--config", str(config), "--check-config", "--quiet"]) == 78
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(": ")[:2] for line in lines] == [
+        [f"{config}:1", "listen"],
+        [f"{config}:2", "lisen"],
+        [f"{config}:3", "socket_mode"],
+    ]
+
+
+@pytest.mark.parametrize("arguments", [["--check-config"], ["--show-config"], []])
+def test_missing_file(tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    path = tmp_path / "none.yaml"
+    assert main(["--config", str(path), *arguments]) == 78
+    assert capsys.readouterr().err == (
+        f"{path}: cannot be read: No such file or directory; create it, or name another file with --config\n"
+    )
+
+
+def test_show_config_loads_back(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--config", str(config), "--show-config"]) == 0
+    shown = tmp_path / "shown.yaml"
+    shown.write_text(capsys.readouterr().out)
+    assert load(shown).settings == load(config).settings
+
+
+def test_runs_the_service(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[Loaded, Path]] = []
+
+    def run(loaded: Loaded, path: Path) -> int:
+        calls.append((loaded, path))
+        return 75
+
+    stand_in(monkeypatch, "mmx.aio.service", "run", run)
+    assert main(["--config", str(config)]) == 75
+    assert main(["--config", str(config), "--verbose"]) == 75
+    assert [(loaded.settings.log.level, path) for loaded, path in calls] == [
+        (LogLevel.INFO, config),
+        (LogLevel.DEBUG, config),
+    ]
+    assert calls[1][0].origins["log.level"] == "--verbose"
+
+
+def test_the_service_starts_with_the_warnings_in_the_log(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.write_text('detect: no\nsocket_mode: "0666"\n')
+    stand_in(monkeypatch, "mmx.aio.service", "run", lambda loaded, path: 0)
+    assert main(["--config", str(config)]) == 0
+    assert (
+        f"warning: {config}:2: socket_mode: 0666: every local user can talk to mmx" in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "said"),
+    [
+        (
+            UnavailableError("unix:/run/x is taken; stop the other"),
+            69,
+            "unix:/run/x is taken; stop the other\n",
+        ),
+        (ZeroDivisionError("a bug"), 70, "ZeroDivisionError: a bug\n"),
+    ],
+)
+def test_failures_of_the_service(
+    config: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    failure: Exception,
+    code: int,
+    said: str,
+) -> None:
+    def run(loaded: Loaded, path: Path) -> int:
+        raise failure
+
+    stand_in(monkeypatch, "mmx.aio.service", "run", run)
+    assert main(["--config", str(config)]) == code
+    assert capsys.readouterr().err.endswith(said)
+
+
+@pytest.mark.parametrize("rest", [[], ["--help"], ["-v", "one", "--two=3"]])
+def test_demo_gets_its_arguments(monkeypatch: pytest.MonkeyPatch, rest: list[str]) -> None:
+    seen: list[list[str]] = []
+
+    def demo(arguments: list[str]) -> int:
+        seen.append(arguments)
+        return 0
+
+    stand_in(monkeypatch, "mmx.tools.demo", "main", demo)
+    assert main(["demo", *rest]) == 0
+    assert seen == [rest]
+
+
+@pytest.mark.parametrize(
+    ("text", "option", "code"), [(GOOD, "--show-config", 0), ("a: 1", "--check-config", 78)]
+)
+def test_a_closed_pipe_ends_cleanly(config: Path, text: str, option: str, code: int) -> None:
+    config.write_text(text)
+    command = [sys.executable, "-m", "mmx", "--config", str(config), option]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        if code:
+            process.stderr.close()
+        else:
+            assert process.stderr.read() == b""
+        assert process.wait() == code

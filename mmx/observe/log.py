@@ -2,7 +2,8 @@
 
 One event is one line. Three forms: text, text with the `<N>` priority that journald takes off, and JSON
 objects. Text that came with mail may hold anything, so whatever is put in a line goes through `escape` (in
-`fields`, or by hand): no line can be forged and no terminal driven by a sender. At last the formatters escape what is left of control characters.
+`fields`, or by hand): no line can be forged and no terminal driven by a sender. At last the
+formatters escape what is left of control characters.
 
     log.info("message done %s", fields(session="7f3a", qid="4XXx", child="opendkim", verdict="accept", ms=12))
     -> message done session=7f3a qid=4XXx child=opendkim verdict=accept ms=12
