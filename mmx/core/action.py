@@ -18,7 +18,9 @@ class Dial(NamedTuple):
 
 
 class Close(NamedTuple):
-    """Write the child's outbox, then close its connection or stop dialling; nothing of it may reach the core again."""
+    """Write the child's outbox, then close its connection or stop dialling; nothing of it may reach the core
+    again.
+    """
 
     child: "Child"
 

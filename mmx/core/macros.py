@@ -1,7 +1,7 @@
 """Macro packets on their way from the MTA to a child (M5).
 
-A child that listed names for a stage gets only those; a child without a list gets the base list, once mmx has asked the
-MTA for more than that. Where neither holds the packet goes on as received.
+A child that listed names for a stage gets only those; a child without a list gets the base list, once mmx
+has asked the MTA for more than that. Where neither holds the packet goes on as received.
 """
 
 from collections.abc import Collection, Mapping
@@ -28,7 +28,9 @@ def for_child(
 ) -> bytes:
     """The MACRO frame a child with these lists gets; `requested` holds the stages mmx sent a list for."""
     stage = option.STAGE_OF_COMMAND.get(macros[DATA])
-    names = None if stage is None else child.get(stage) or (base.get(stage, ()) if stage in requested else None)
+    names: tuple[bytes, ...] | None = None
+    if stage is not None:
+        names = child.get(stage) or (base.get(stage, ()) if stage in requested else None)
     if names is None and len(macros) - CODE - 1 <= MAX_DATA:
         return macros
     code, pairs = payload.decode_macros(macros[DATA:])

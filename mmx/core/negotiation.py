@@ -1,11 +1,11 @@
 """The two negotiations (N1 to N17): what mmx answers to the MTA, and what it offers to each child.
 
-To the MTA mmx is a v6 milter that wants every event but the ones nobody asked for, and takes the content as a stream
-without replies, since its verdict on content comes at end of message. To a child mmx looks like Postfix: 6, 0x1ff,
-0x1fffff, less what the MTA lacks and mmx cannot emulate.
+To the MTA mmx is a v6 milter that wants every event but the ones nobody asked for, and takes the content as
+a stream without replies, since its verdict on content comes at end of message. To a child mmx looks like
+Postfix: 6, 0x1ff, 0x1fffff, less what the MTA lacks and mmx cannot emulate.
 
-A macro list replaces main.cf's list for its stage (N14), so one is sent only for a stage where a child needs a name
-beyond the base list, and then it is the union (N15).
+A macro list replaces main.cf's list for its stage (N14), so one is sent only for a stage where a child needs
+a name beyond the base list, and then it is the union (N15).
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,9 @@ from mmx.wire.payload import Options
 
 STREAMED: Final = option.NR_HDR | option.NR_EOH | option.NR_BODY
 _NEEDS_THE_MTA: Final = option.HDR_LEADSPC | option.RCPT_REJ
-"""Bits offered to a child only if the MTA has them: spacing and rejected recipients cannot be made up (N10)."""
+"""Bits offered to a child only if the MTA has them: spacing and rejected recipients cannot be made up
+(N10).
+"""
 
 
 class Knowledge:
@@ -50,9 +52,7 @@ def read_offer(offer: Options) -> Options:
     return offer
 
 
-def answer_to_mta(
-    offer: Options, known: Iterable[Options], base: Mapping[int, tuple[bytes, ...]]
-) -> Options:
+def answer_to_mta(offer: Options, known: Iterable[Options], base: Mapping[int, tuple[bytes, ...]]) -> Options:
     """mmx's answer, every bit masked by the offer (N11)."""
     children = list(known)
     wanted = STREAMED | option.HDR_LEADSPC

@@ -1,7 +1,7 @@
 """Where a body rests: an append-only run of bytes that can be read from any place.
 
-The core knows only this interface. `MemorySpool` serves tests and tools; the shell brings one that moves to an unlinked
-file and counts bytes against a budget.
+The core knows only this interface. `MemorySpool` serves tests and tools; the shell brings one that moves to
+an unlinked file and counts bytes against a budget.
 """
 
 from typing import Protocol

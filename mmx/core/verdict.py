@@ -1,8 +1,8 @@
 """Verdicts: what a reply means, ready to be sent to the MTA.
 
-A child's reply becomes a `Verdict`; `PASS` stands for every reply that lets the chain go on (c, and s and a where they
-concern only that child), `PENDING` for an answer not yet given. `merge` order is chain order: the first child whose
-standing is neither decides (G1, V9); severity is never compared.
+A child's reply becomes a `Verdict`; `PASS` stands for every reply that lets the chain go on (c, and s and a
+where they concern only that child), `PENDING` for an answer not yet given. `merge` order is chain order: the
+first child whose standing is neither decides (G1, V9); severity is never compared.
 """
 
 from enum import Enum
@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from mmx.core import plan
 from mmx.errors import ProtocolError
-from mmx.wire import payload, reply, smtp_reply
+from mmx.wire import reply, smtp_reply
 from mmx.wire.framing import CODE, DATA, frame
 
 
@@ -31,7 +31,7 @@ class Standing(Enum):
     """Where a child stands at an event unless it has decided it."""
 
     PENDING = "pending"
-    PASS = "pass"
+    PASS = "passes"  # noqa: S105 - a standing, no password
 
 
 CONTINUE_FRAME: Final = frame(reply.CONTINUE)

@@ -1,0 +1,300 @@
+"""One child in one session: its connection, the replies it owes, its part in the message.
+
+Link                                            Part (one a message)
+    DOWN         not connected                      running      sees events
+    DIALLING     Dial was asked for                 accepted     said accept: done with the message
+    NEGOTIATING  connected, OPTNEG sent             verdict      refused or discarded it, or failed decisively
+    UP           takes events                       failed       out, its default action lets the chain go on
+    RELEASED     said accept to the session         delivered    gave its verdict at end of message
+    REFUSING     refused the session
+
+Replies due are a FIFO. Each entry is wanted or not: after an ABORT the child still owes the reply to what
+was aborted, in order, and that reply is legitimate (real children answer M, A, M in order). The timer runs
+for the head. A frame on an empty FIFO fails the child (F10).
+"""
+
+from collections import deque
+from enum import Enum
+from math import inf
+from typing import Final
+
+from mmx.core.content import Source
+from mmx.core.edits import Edits
+from mmx.core.event import Event
+from mmx.core.plan import ChildPlan
+from mmx.core.verdict import Verdict
+from mmx.wire import command, option
+from mmx.wire.framing import frame
+from mmx.wire.payload import Options
+
+ABORT_FRAME: Final = frame(command.ABORT)
+QUIT_FRAME: Final = frame(command.QUIT)
+
+CONTENT_COMMANDS: Final = frozenset({command.HEADER, command.EOH, command.BODY, command.EOM})
+MESSAGE_COMMANDS: Final = CONTENT_COMMANDS | {command.MAIL, command.RCPT, command.DATA}
+_AHEAD: Final = 256
+"""Replies that a child fed with `pipelining` may owe before it is waited for."""
+_VERSION_OF: Final = {command.DATA: 4, command.UNKNOWN: 3}
+"""Events that came with a protocol version (N13)."""
+
+
+class Link(Enum):
+    """State of a child's connection; see the module's table."""
+
+    DOWN = "down"
+    DIALLING = "dialling"
+    NEGOTIATING = "negotiating"
+    UP = "up"
+    RELEASED = "released"
+    REFUSING = "refusing"
+
+
+class Due:
+    """A reply that a child owes."""
+
+    __slots__ = ("code", "event", "wanted")
+
+    def __init__(self, code: int, event: Event | None) -> None:
+        self.code = code
+        self.event = event
+        """The event itself, None for header, body and end of headers."""
+        self.wanted = True
+
+
+class Part:
+    """A child's part in one message. Dropped as a whole at the end of the message."""
+
+    __slots__ = (
+        "accepted",
+        "delivered",
+        "detail",
+        "edits",
+        "failed",
+        "headers_sent",
+        "hold",
+        "mail_sent",
+        "offset",
+        "original",
+        "progress",
+        "recipients_sent",
+        "replayed_refusal",
+        "seconds",
+        "skip_body",
+        "skip_headers",
+        "skip_recipients",
+        "source",
+        "stage",
+        "verdict",
+    )
+
+    def __init__(self) -> None:
+        self.accepted = False
+        self.failed = False
+        self.delivered = False
+        self.verdict: Verdict | None = None
+        self.hold: bytes | None = None
+        """Reason of a hold that its default action asks for."""
+        self.replayed_refusal: Verdict | None = None
+        """What it said of a recipient that other children had already accepted."""
+        self.edits: Edits | None = None
+        self.source: Source | None = None
+        self.original = True
+        """It was given the message as the MTA sent it."""
+        self.headers_sent = 0
+        self.offset = 0
+        self.seconds = 0.0
+        self.stage = 0
+        self.detail = ""
+        self.skip_recipients = self.skip_headers = self.skip_body = False
+        self.restart()
+
+    def restart(self) -> None:
+        """The envelope has to be sent again."""
+        self.mail_sent = False
+        self.recipients_sent = 0
+        self.progress = 0
+        """Last of DATA, EOH and EOM that was sent (a command code), 0 if none was."""
+
+    @property
+    def finished(self) -> bool:
+        """True if the child gets no more events of this message."""
+        return self.accepted or self.failed or self.delivered or self.verdict is not None
+
+    @property
+    def word(self) -> str:
+        """Its verdict for the log."""
+        if self.verdict is not None:
+            return self.verdict.word
+        if self.failed:
+            return "failed"
+        if self.edits is not None and self.edits.holds:
+            return "quarantine"
+        return "accept" if self.accepted else "continue" if self.delivered else "none"
+
+
+class Child:
+    """One child in one session. `out` is its outbox: the driver writes and clears it."""
+
+    __slots__ = (
+        "blocked",
+        "deadline",
+        "due",
+        "greeted",
+        "helo",
+        "in_transaction",
+        "link",
+        "offered",
+        "options",
+        "out",
+        "part",
+        "passed",
+        "plan",
+        "queued",
+        "refusal",
+        "said",
+        "since",
+        "stalled",
+        "tried",
+        "unknown",
+        "wanted",
+    )
+
+    def __init__(self, plan: ChildPlan) -> None:
+        self.plan = plan
+        self.out: list[bytes] = []
+        self.part: Part | None = None
+        self.tried = False
+        """Dialled in this session before the first MAIL."""
+        self.refusal: Verdict | None = None
+        """Its verdict on the whole session (link REFUSING)."""
+        self.link = Link.DOWN
+        self._reset_connection()
+
+    def _reset_connection(self) -> None:
+        self.options = Options(option.VERSION, 0, 0, {})
+        self.offered = self.options
+        self.due: deque[Due] = deque()
+        self.wanted = 0
+        """Wanted entries in `due`."""
+        self.deadline = inf
+        self.since = 0.0
+        """When the head of `due` began to be waited for."""
+        self.greeted: Event | None = None
+        self.helo: Event | None = None
+        self.unknown: Event | None = None
+        self.passed = 0
+        """Serial of the last event that it answered or did not want."""
+        self.said: tuple[Event, Verdict] | None = None
+        """The latest RCPT or UNKNOWN that it refused."""
+        self.in_transaction = False
+        """It saw MAIL and no ABORT or final verdict since (G6)."""
+        self.blocked = False
+        self.stalled = False
+        """More is ready for it than one write should carry: call `child_blocked(child, False)` after
+        writing.
+        """
+        self.queued = 0
+
+    def __repr__(self) -> str:
+        owes = " ".join(command.NAMES[due.code] if due.wanted else "-" for due in self.due)
+        return f"<{self.plan.name} {self.link.value} owes [{owes}] passed {self.passed}>"
+
+    @property
+    def name(self) -> str:
+        """Its name in the settings."""
+        return self.plan.name
+
+    def connect(self, now: float) -> None:
+        """The shell was asked to dial."""
+        self.out.clear()
+        self._reset_connection()
+        self.link = Link.DIALLING
+        self.tried = True
+        self.since = now
+        self.deadline = now + self.plan.connect_timeout
+
+    def disconnect(self, link: Link = Link.DOWN) -> None:
+        """The connection is gone or about to be closed."""
+        self.link = link
+        self._reset_connection()
+
+    def wants(self, code: int) -> bool:
+        """True if the child is to get this event."""
+        if self.options.protocol & option.NOT_WANTED[code]:
+            return False
+        return self.options.version >= _VERSION_OF.get(code, 2)
+
+    def answers(self, code: int) -> bool:
+        """True if the child replies to this event."""
+        return not self.options.protocol & option.NO_REPLY[code]
+
+    def said_of(self, event: Event) -> Verdict | None:
+        """What it said of this very event, if that was a refusal."""
+        return self.said[1] if self.said is not None and self.said[0] is event else None
+
+    @property
+    def waits(self) -> bool:
+        """True if a wanted reply must come before anything else is sent."""
+        if not self.wanted:
+            return False
+        if not self.plan.pipelining or len(self.due) >= _AHEAD:
+            return True
+        return self.due[-1].code not in CONTENT_COMMANDS
+
+    def send(self, received: bytes, code: int, event: Event | None, now: float) -> None:
+        """Put a command into the outbox; its reply is due unless the child declined to give one."""
+        self.out.append(received)
+        if not self.answers(code):
+            if event is not None:
+                self.passed = max(self.passed, event.serial)
+            return
+        if not self.due:
+            self._time_head(code, now)
+        self.due.append(Due(code, event))
+        self.wanted += 1
+
+    def _time_head(self, code: int, now: float) -> None:
+        plan = self.plan
+        self.since = now
+        self.deadline = now + (plan.content_timeout if code in CONTENT_COMMANDS else plan.command_timeout)
+
+    def extend(self, now: float) -> None:
+        """PROGRESS: the wait for the head begins again (T8)."""
+        code = self.due[0].code
+        plan = self.plan
+        self.deadline = now + (plan.content_timeout if code in CONTENT_COMMANDS else plan.command_timeout)
+
+    def take_due(self, now: float) -> Due:
+        """The reply to the head has come."""
+        due = self.due.popleft()
+        if due.wanted:
+            self.wanted -= 1
+            if self.part is not None:
+                self.part.seconds += now - self.since
+        if self.due:
+            self._time_head(self.due[0].code, now)
+        else:
+            self.deadline = inf
+        return due
+
+    def forget_content(self) -> None:
+        """An early verdict: a child fed ahead will not answer the rest of the message (S2)."""
+        self.due.clear()
+        self.wanted = 0
+        self.deadline = inf
+        self.in_transaction = False
+
+    def abort(self) -> bool:
+        """End its part in the transaction; False if the connection must go because it owes its final
+        verdict.
+        """
+        for due in self.due:
+            if due.wanted and due.code in MESSAGE_COMMANDS:
+                if due.code == command.EOM:
+                    return False
+                due.wanted = False
+                self.wanted -= 1
+        if self.in_transaction:
+            self.out.append(ABORT_FRAME)
+            self.in_transaction = False
+        return True

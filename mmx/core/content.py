@@ -1,0 +1,122 @@
+"""The content of a message: what the MTA streams, and how a child is read it.
+
+`Content` is the message as Postfix sent it, growing while it arrives. `Revision` is the message as earlier
+children left it, complete from the start. Both answer the same questions, so feeding a child does not care
+which one it reads:
+
+    header_count, header_frame(n)    the headers known so far, as the child's dialect wants them
+    eoh                              the end of the headers is known
+    chunk(offset)                    the next piece of body, b"" if there is none yet
+    complete                         nothing follows
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import Final
+
+from mmx.core.event import Event
+from mmx.core.spool import Spool
+from mmx.wire import command, header, payload
+from mmx.wire.framing import DATA, MAX_DATA, frame
+
+_MAX_CHUNKS: Final = 4096
+"""From here on small pieces of body are joined: their number is bounded as their bytes are."""
+
+
+class Content:
+    """The message as the MTA sent it. Header values keep the form agreed with the MTA."""
+
+    __slots__ = ("_ends", "_frames", "body", "eoh", "eom", "headers", "headers_size", "macros", "since")
+
+    def __init__(self, body: Spool, since: float) -> None:
+        self.headers: list[tuple[bytes, bytes]] = []
+        self._frames: list[bytes] = []
+        self.headers_size = 0
+        self.body = body
+        self._ends: list[int] = []
+        self.eoh: Event | None = None
+        self.eom: Event | None = None
+        self.macros: dict[int, bytes] = {}
+        """The latest MACRO frame that came with a HEADER or BODY."""
+        self.since = since
+
+    @property
+    def header_count(self) -> int:
+        """Headers received so far."""
+        return len(self.headers)
+
+    @property
+    def complete(self) -> bool:
+        """End of message was received."""
+        return self.eom is not None
+
+    def add_header(self, received: bytes) -> None:
+        """Take a HEADER frame. Raises `ProtocolError`."""
+        self.headers.append(payload.decode_header(received[DATA:]))
+        self._frames.append(received)
+        self.headers_size += len(received)
+
+    def add_body(self, data: bytes) -> bool:
+        """Take a piece of body; False if there is no room for it."""
+        if not data:
+            return True
+        if not self.body.append(data):
+            return False
+        start = self._ends[-1] if self._ends else 0
+        previous = self._ends[-2] if len(self._ends) > 1 else 0
+        if len(self._ends) >= _MAX_CHUNKS and start + len(data) - previous <= MAX_DATA:
+            self._ends[-1] = start + len(data)
+        else:
+            self._ends.append(start + len(data))
+        return True
+
+    def header_frame(self, number: int, *, strip: bool) -> bytes:
+        """The HEADER frame for a child; `strip`: the MTA keeps leading space and the child does not."""
+        return stripped_header(self.headers[number]) if strip else self._frames[number]
+
+    def chunk(self, offset: int) -> bytes:
+        """The piece of body from `offset` on, cut where the MTA cut it."""
+        if offset >= self.body.size:
+            return b""
+        end = self._ends[bisect_right(self._ends, offset)]
+        return self.body.read(offset, min(end - offset, MAX_DATA))
+
+
+class Revision:
+    """The message as earlier children left it."""
+
+    __slots__ = ("_headers", "body")
+
+    complete: Final = True
+
+    def __init__(self, headers: list[tuple[bytes, bytes]], body: Spool) -> None:
+        self._headers = headers
+        self.body = body
+
+    @property
+    def header_count(self) -> int:
+        """All headers."""
+        return len(self._headers)
+
+    def header_frame(self, number: int, *, strip: bool) -> bytes:
+        """The HEADER frame for a child; `strip` as in `Content`."""
+        name, value = self._headers[number]
+        if strip:
+            return stripped_header((name, value))
+        return frame(command.HEADER, payload.encode_strings(name, value))
+
+    def chunk(self, offset: int) -> bytes:
+        """The piece of body from `offset` on."""
+        return self.body.read(offset, MAX_DATA)
+
+
+Source = Content | Revision
+
+
+def stripped_header(field: tuple[bytes, bytes]) -> bytes:
+    """The HEADER frame for a child that did not agree on HDR_LEADSPC (W9)."""
+    name, value = field
+    return frame(command.HEADER, payload.encode_strings(name, header.without_leading_space(value)))
+
+
+NewSpool = Callable[[], Spool]

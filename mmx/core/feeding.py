@@ -1,0 +1,215 @@
+"""What a child gets next: the first thing of the transcript that it has not seen, when it may see it.
+
+The order is always C H M R* T L* N B* E (S1), each event with its own macros (M5), whether the child lives
+along or joins late. It waits
+    - for its own reply to what it was sent (lock-step, unless `pipelining`),
+    - at a recipient, until every earlier child has let it pass: a later child must not learn of a recipient
+    that was
+      refused, and no message takes one back (V6, G1),
+    - at the content, until every earlier child that may change it is done (G2); a child whose `content` is
+    original does
+      not wait.
+"""
+
+from typing import Final
+
+from mmx.core import edits, macros
+from mmx.core.child import ABORT_FRAME, Child, Link, Part
+from mmx.core.content import Content, Source
+from mmx.core.event import Event
+from mmx.core.standing import may_change_content, passed_so_far, reads_original
+from mmx.core.state import State, Transaction
+from mmx.wire import command, option
+from mmx.wire.framing import frame
+
+_EOH_FRAME: Final = frame(command.EOH)
+
+
+def feed(state: State, child: Child) -> None:
+    """Send the child everything it may see now."""
+    while child.link is Link.UP and not child.waits and _send_next(state, child):
+        pass
+
+
+def _send_next(state: State, child: Child) -> bool:
+    greeting = state.greeting
+    if greeting is None:
+        return False
+    if child.greeted is not greeting:
+        child.greeted = greeting
+        _send_event(state, child, greeting)
+        return True
+    if state.helo is not None and child.helo is not state.helo:
+        child.helo = state.helo
+        _send_event(state, child, state.helo)
+        return True
+    transaction = state.transaction
+    part = child.part
+    if transaction is not None and part is not None and not part.finished and transaction.conclusion is None:
+        if _send_envelope(state, child, part, transaction):
+            return True
+        if transaction.content is not None and part.progress:
+            return _send_content(state, child, part, transaction.content)
+    return _send_unknown(state, child)
+
+
+def _send_event(state: State, child: Child, event: Event) -> None:
+    if event.macros is not None:
+        child.out.append(_macros_for(state, child, event.macros))
+    if child.wants(event.code):
+        child.send(event.frame, event.code, event, state.now)
+    else:
+        child.passed = max(child.passed, event.serial)
+
+
+def _macros_for(state: State, child: Child, received: bytes) -> bytes:
+    lists = child.options.macros
+    if not lists and not state.requested and len(received) <= 65536:
+        return received
+    return macros.for_child(received, lists, state.requested, state.chain.base_macros)
+
+
+def _send_unknown(state: State, child: Child) -> bool:
+    event = state.unknown
+    if event is None or event is not state.owed or child.unknown is event:
+        return False
+    child.unknown = event
+    _send_event(state, child, event)
+    return True
+
+
+def _send_envelope(state: State, child: Child, part: Part, transaction: Transaction) -> bool:
+    if not part.mail_sent:
+        if child.in_transaction:
+            child.out.append(ABORT_FRAME)
+        part.mail_sent = child.in_transaction = True
+        _send_event(state, child, transaction.mail)
+        return True
+    if part.recipients_sent < len(transaction.recipients):
+        return _send_recipient(state, child, part, transaction.recipients[part.recipients_sent])
+    if transaction.data is not None and not part.progress:
+        part.progress = command.DATA
+        _send_event(state, child, transaction.data)
+        return True
+    return False
+
+
+def _send_recipient(state: State, child: Child, part: Part, event: Event) -> bool:
+    current = event is state.owed
+    if event.rejected:
+        asked = bool(child.options.protocol & option.RCPT_REJ)
+        wanted = current and asked and child.passed < event.serial
+    else:
+        if current and not event.refused and not passed_so_far(state, child, event):
+            return False
+        wanted = not event.refused
+    part.recipients_sent += 1
+    if wanted and not part.skip_recipients:
+        _send_event(state, child, event)
+    else:
+        child.passed = max(child.passed, event.serial)
+    return True
+
+
+def _send_content(state: State, child: Child, part: Part, content: Content) -> bool:
+    if not child.out:
+        child.queued = 0
+    child.stalled = child.queued >= state.chain.limits.output_high_water
+    if child.stalled or child.blocked:
+        return False
+    source = part.source
+    if source is None:
+        source = part.source = choose_source(state, child, content)
+        part.original = source is content
+        if source is None:
+            return False
+    return (
+        _send_header(state, child, part, source, content)
+        or _send_eoh(state, child, part, content)
+        or _send_body(state, child, part, source, content)
+        or _send_eom(state, child, part, source, content)
+    )
+
+
+def choose_source(state: State, child: Child, content: Content) -> Source | None:
+    """The message as this child is to see it, None while that is open."""
+    if reads_original(state, child):
+        return content
+    shares = []
+    for earlier in state.children:
+        if earlier is child:
+            break
+        part = earlier.part
+        if part is not None and part.verdict is not None:
+            return None
+        if may_change_content(earlier):
+            return None
+        if part is not None and part.edits is not None and part.delivered:
+            shares.append((part.edits, part.original))
+    if any(share.changes_content for share, _ in shares):
+        return edits.revise(shares, content)
+    return content
+
+
+def _content_macros(state: State, child: Child, content: Content, code: int) -> None:
+    """libmilter ignores macros for L and B (S7), so a child known to be a libmilter program goes without."""
+    received = content.macros.get(code)
+    if received is not None and not child.plan.pipelining:
+        child.out.append(_macros_for(state, child, received))
+
+
+def _send_header(state: State, child: Child, part: Part, source: Source, content: Content) -> bool:
+    count = source.header_count
+    if part.headers_sent >= count:
+        return False
+    if part.skip_headers or not child.wants(command.HEADER):
+        part.headers_sent = count
+        return True
+    _content_macros(state, child, content, command.HEADER)
+    strip = state.leading_space and not child.options.protocol & option.HDR_LEADSPC
+    received = source.header_frame(part.headers_sent, strip=strip)
+    part.headers_sent += 1
+    child.queued += len(received)
+    child.send(received, command.HEADER, None, state.now)
+    return True
+
+
+def _send_eoh(state: State, child: Child, part: Part, content: Content) -> bool:
+    if part.progress != command.DATA or content.eoh is None:
+        return False
+    part.progress = command.EOH
+    _send_event(state, child, content.eoh)
+    return True
+
+
+def _send_body(state: State, child: Child, part: Part, source: Source, content: Content) -> bool:
+    if part.progress != command.EOH or part.skip_body or not child.wants(command.BODY):
+        return False
+    chunk = source.chunk(part.offset)
+    if not chunk:
+        return False
+    part.offset += len(chunk)
+    child.queued += len(chunk)
+    _content_macros(state, child, content, command.BODY)
+    child.send(frame(command.BODY, chunk), command.BODY, None, state.now)
+    return True
+
+
+def _send_eom(state: State, child: Child, part: Part, source: Source, content: Content) -> bool:
+    if part.progress != command.EOH or content.eom is None or not source.complete:
+        return False
+    part.progress = command.EOM
+    part.edits = edits.Edits(
+        state.new_spool,
+        add_leading_space=state.leading_space and not child.options.protocol & option.HDR_LEADSPC,
+    )
+    _send_event(state, child, content.eom)
+    return True
+
+
+def end_of_headers(content: Content, event: Event | None) -> None:
+    """Mark the end of the headers; an MTA that does not say it means it with the first body or the end (trap
+    55).
+    """
+    if content.eoh is None:
+        content.eoh = event or Event(command.EOH, _EOH_FRAME, None, 0)

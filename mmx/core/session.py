@@ -1,0 +1,264 @@
+"""One MTA connection and its children: the entry points that the shell calls.
+
+Every entry is synchronous, may come in any order, and never raises for what a peer sent. After each the
+shell writes every peer's outbox, then does the `actions`, then re-arms one timer for `deadline`. `now` is
+set by the shell before each entry: the core has no clock.
+
+Each entry ends in `_run`: feed the children, answer the MTA if that can be done, take the next frame that
+waited for the answer, until nothing moves.
+"""
+
+from collections.abc import Callable
+from math import inf
+
+from mmx.core import commands, feeding, links, replies, settling
+from mmx.core.action import Action, Loss, PauseMta, Remark, ResumeMta
+from mmx.core.child import Child, Link
+from mmx.core.content import NewSpool
+from mmx.core.negotiation import Knowledge
+from mmx.core.plan import Chain
+from mmx.core.spool import MemorySpool
+from mmx.core.state import Conclusion, State
+from mmx.core.verdict import PROGRESS_FRAME
+from mmx.wire import command
+
+
+def _never() -> str:
+    return ""
+
+
+class Session:
+    """One MTA connection. `now` must be set before each entry, in seconds of any steady clock."""
+
+    __slots__ = ("_state",)
+
+    def __init__(
+        self,
+        chain: Chain,
+        *,
+        name: str,
+        now: float,
+        knowledge: Knowledge,
+        new_spool: NewSpool = MemorySpool,
+        refusal: str = "",
+        refuse_mail: Callable[[], str] = _never,
+    ) -> None:
+        self._state = State(
+            chain,
+            name=name,
+            now=now,
+            knowledge=knowledge,
+            new_spool=new_spool,
+            refusal=refusal,
+            refuse_mail=refuse_mail,
+        )
+
+    @property
+    def state(self) -> State:
+        """For traces and tests; nobody but the core changes it."""
+        return self._state
+
+    @property
+    def now(self) -> float:
+        """Time of the entry."""
+        return self._state.now
+
+    @now.setter
+    def now(self, value: float) -> None:
+        self._state.now = value
+
+    @property
+    def mta_out(self) -> list[bytes]:
+        """Bytes for the MTA; the shell joins, writes and clears them."""
+        return self._state.mta_out
+
+    @property
+    def mta_stalled(self) -> bool:
+        """More is ready for the MTA: call `mta_blocked(False)` after writing."""
+        return self._state.mta_stalled
+
+    @property
+    def actions(self) -> list[Action]:
+        """What the shell has to do; it clears the list."""
+        return self._state.actions
+
+    @property
+    def children(self) -> list[Child]:
+        """The children of the chain in order, each with its outbox `out`."""
+        return self._state.children
+
+    @property
+    def finished(self) -> bool:
+        """True once the MTA link is gone."""
+        return self._state.finished
+
+    @property
+    def in_transaction(self) -> bool:
+        """True while a message is under way: a stopping service lets it end."""
+        return self._state.transaction is not None
+
+    @property
+    def silent(self) -> bool:
+        """True if the MTA has said nothing at all: a probe."""
+        return self._state.serial == 0
+
+    def from_mta(self, received: bytes) -> None:
+        """A whole frame came from the MTA."""
+        state = self._state
+        if state.finished:
+            return
+        state.last_command = state.now
+        if state.owed is not None or state.inbox:
+            state.inbox.append(received)
+            if not state.inbox_paused:
+                state.inbox_paused = True
+                state.actions.append(PauseMta())
+            return
+        commands.take(state, received)
+        self._run()
+
+    def from_child(self, child: Child, received: bytes) -> None:
+        """A whole frame came from a child."""
+        replies.take(self._state, child, received)
+        self._run()
+
+    def child_up(self, child: Child) -> None:
+        """The connection asked for by `Dial` is there."""
+        links.connected(self._state, child)
+
+    def child_lost(self, child: Child, loss: Loss) -> None:
+        """The connection failed, ended, or cannot be read on."""
+        links.fail(self._state, child, loss)
+        self._run()
+
+    def child_blocked(self, child: Child, blocked: bool) -> None:
+        """The child does not take what is written to it, or takes it again."""
+        child.blocked = blocked
+        if blocked:
+            if not child.due and child.link is Link.UP:
+                child.deadline = self._state.now + child.plan.content_timeout
+            return
+        if not child.due and child.link is Link.UP:
+            child.deadline = inf
+        self._run()
+
+    def mta_blocked(self, blocked: bool) -> None:
+        """The MTA does not take what is written to it, or takes it again."""
+        self._state.mta_blocked = blocked
+        if not blocked:
+            self._run()
+
+    def mta_lost(self, why: str = "") -> None:
+        """The MTA link ended; without QUIT if `why` says so."""
+        state = self._state
+        if why and not state.finished and not self.silent:
+            state.actions.append(Remark("info", f"MTA link lost: {why}"))
+        commands.end_session(state)
+
+    def unreadable_mta(self, why: str) -> None:
+        """The MTA's bytes are no frames."""
+        if not self._state.finished:
+            commands.violate(self._state, why)
+
+    def set_chain(self, chain: Chain) -> None:
+        """A reload: the new chain holds from the next MAIL on."""
+        self._state.next_chain = chain
+
+    def internal_error(self) -> None:
+        """An entry raised, which is a fault of mmx: 451 for this message, whatever any default action
+        says.
+        """
+        state = self._state
+        state.burst = None
+        for child in state.children:
+            links.close(state, child, Link.DOWN)
+        transaction = state.transaction
+        if transaction is None and state.owed is None:
+            return
+        state.mta_out.clear()
+        if transaction is not None:
+            transaction.conclusion = Conclusion(settling.INTERNAL, "", "internal error")
+        if state.owed is not None and state.owed.code == command.OPTNEG:
+            commands.end_session(state)
+        elif state.owed is not None:
+            code = state.owed.code
+            state.answer(settling.INTERNAL.frame)
+            if code == command.EOM:
+                settling.end_transaction(state)
+
+    def _run(self) -> None:
+        state = self._state
+        while True:
+            for child in state.children:
+                if child.link is Link.UP and not child.waits:
+                    feeding.feed(state, child)
+            if state.owed is not None or state.transaction is not None:
+                if state.burst is not None:
+                    settling.continue_burst(state)
+                elif settling.settle(state):
+                    continue
+            if state.owed is not None or not state.inbox:
+                break
+            commands.take(state, state.inbox.popleft())
+        if state.inbox_paused and not state.inbox and not state.finished:
+            state.inbox_paused = False
+            state.actions.append(ResumeMta())
+
+    @property
+    def deadline(self) -> float:
+        """When `on_time` is due at the latest."""
+        state = self._state
+        if state.finished:
+            return inf
+        limits = state.chain.limits
+        due = state.progress_due
+        for child in state.children:
+            due = min(due, child.deadline)
+        if state.owed is None:
+            due = min(due, state.last_command + limits.idle_timeout)
+        elif not state.postfix:
+            due = min(due, state.owed_since + limits.foreign_event_timeout)
+        transaction = state.transaction
+        if transaction is not None and transaction.content is not None and state.burst is None:
+            due = min(due, transaction.content.since + limits.message_timeout)
+        return due
+
+    def on_time(self) -> None:
+        """Some wait may be over; calling it early or late does no harm."""
+        state = self._state
+        if state.finished:
+            return
+        now = state.now
+        limits = state.chain.limits
+        if state.owed is None and now >= state.last_command + limits.idle_timeout:
+            state.actions.append(Remark("info", "MTA link closed: no command for too long"))
+            commands.end_session(state)
+            return
+        self._expire(now)
+        if now >= state.progress_due:
+            state.progress_due = now + limits.progress_interval
+            if state.burst is None:
+                state.mta_out.append(PROGRESS_FRAME)
+        self._run()
+
+    def _expire(self, now: float) -> None:
+        state = self._state
+        limits = state.chain.limits
+        for child in state.children:
+            if now >= child.deadline:
+                links.fail(state, child, Loss("timeout", f"no answer within {now - child.since:.0f} s"))
+        content = state.transaction.content if state.transaction is not None else None
+        if content is not None and state.burst is None and now >= content.since + limits.message_timeout:
+            self._give_up("the whole message took too long")
+        foreign = state.owed is not None and not state.postfix and state.burst is None
+        if foreign and now >= state.owed_since + limits.foreign_event_timeout:
+            self._give_up("an event took too long for an MTA that is not Postfix")
+
+    def _give_up(self, reason: str) -> None:
+        """Every child that has not answered fails."""
+        state = self._state
+        event = state.owed
+        for child in state.children:
+            unfinished = child.part is not None and not child.part.finished
+            if unfinished or (event is not None and child.passed < event.serial):
+                links.fail(state, child, Loss("timeout", reason))

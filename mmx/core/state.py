@@ -1,0 +1,205 @@
+"""All that a session knows, in one object; the modules beside it hold what is done with it.
+
+A session reads events from the MTA into a transcript (greeting, HELO, and one `Transaction` a message); each
+child has its own place in that transcript (`Child`, `Part`). A late child is simply one whose place is far
+behind: feeding it the next thing it has not seen is the replay (S1, trap 55). The MTA waits for at most one
+reply, `owed`.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from math import inf
+
+from mmx.core.action import Action
+from mmx.core.child import Child
+from mmx.core.content import Content, NewSpool
+from mmx.core.event import Event
+from mmx.core.mta import Phase
+from mmx.core.negotiation import Knowledge
+from mmx.core.plan import Chain
+from mmx.core.spool import Spool
+from mmx.core.verdict import Verdict
+from mmx.wire import option
+from mmx.wire.payload import Options
+
+
+class Conclusion:
+    """The end of a transaction: what the MTA is, or will be, told, and by whom."""
+
+    __slots__ = ("answered", "decider", "verdict", "why")
+
+    def __init__(self, verdict: Verdict, decider: str, why: str) -> None:
+        self.verdict = verdict
+        self.decider = decider
+        self.why = why
+        self.answered = False
+
+
+class Transaction:
+    """One message: dropped as a whole at its end, so nothing of it reaches the next one."""
+
+    __slots__ = (
+        "conclusion",
+        "content",
+        "data",
+        "last_refusal",
+        "mail",
+        "overflow",
+        "queue_id",
+        "recipients",
+        "since",
+        "transcript_size",
+    )
+
+    def __init__(self, mail: Event, since: float) -> None:
+        self.mail = mail
+        self.recipients: list[Event] = []
+        self.data: Event | None = None
+        self.content: Content | None = None
+        self.conclusion: Conclusion | None = None
+        self.last_refusal: Conclusion | None = None
+        """Who refused the latest refused recipient, for the log."""
+        self.overflow = ""
+        """The bound that this message has hit: it ends in 451."""
+        self.queue_id = b""
+        self.since = since
+        self.transcript_size = 0
+
+
+class Burst:
+    """The final answer on its way to the MTA: a body that goes out in pieces, then the verdict (X4, X7)."""
+
+    __slots__ = ("body", "end", "offset")
+
+    def __init__(self, body: Spool, end: bytes) -> None:
+        self.body = body
+        self.offset = 0
+        self.end = end
+
+
+class State:
+    """The data of a session. Only `session.Session` is used from outside the core."""
+
+    __slots__ = (
+        "actions",
+        "answered_options",
+        "burst",
+        "chain",
+        "children",
+        "finished",
+        "greeting",
+        "helo",
+        "inbox",
+        "inbox_paused",
+        "knowledge",
+        "last_command",
+        "local_mail",
+        "macros",
+        "mta_blocked",
+        "mta_out",
+        "mta_stalled",
+        "name",
+        "new_spool",
+        "next_chain",
+        "now",
+        "offer",
+        "owed",
+        "owed_since",
+        "phase",
+        "postfix",
+        "progress_due",
+        "refusal",
+        "refuse_mail",
+        "requested",
+        "serial",
+        "transaction",
+        "unknown",
+        "verdict",
+    )
+
+    def __init__(
+        self,
+        chain: Chain,
+        *,
+        name: str,
+        now: float,
+        knowledge: Knowledge,
+        new_spool: NewSpool,
+        refusal: str,
+        refuse_mail: Callable[[], str],
+    ) -> None:
+        self.chain = chain
+        self.next_chain: Chain | None = None
+        self.name = name
+        self.knowledge = knowledge
+        self.new_spool = new_spool
+        self.refusal = refusal
+        """Why this session cannot take mail at all: no child is dialled, every MAIL gets 451. "" if it
+        can.
+        """
+        self.refuse_mail = refuse_mail
+        """Asked at each MAIL: why it cannot be taken now, "" if it can."""
+        self.children = [] if refusal else [Child(plan) for plan in chain.children]
+
+        self.now = now
+        self.actions: list[Action] = []
+        self.mta_out: list[bytes] = []
+        self.mta_blocked = False
+        self.mta_stalled = False
+        self.finished = False
+
+        self.phase = Phase.NEW
+        self.offer = Options(0, 0, 0, {})
+        self.answered_options = self.offer
+        self.requested: dict[int, tuple[bytes, ...]] = {}
+        """Macro lists sent to the MTA."""
+        self.macros: dict[int, bytes] = {}
+        """MACRO frames whose command has not come yet, by command."""
+        self.inbox: deque[bytes] = deque()
+        """Frames that came while the MTA was owed a reply."""
+        self.inbox_paused = False
+        self.last_command = now
+
+        self.greeting: Event | None = None
+        self.helo: Event | None = None
+        self.unknown: Event | None = None
+        self.postfix = False
+        """Macro v says Postfix: PROGRESS extends every wait (T1)."""
+        self.local_mail = False
+        """Not SMTP: cleanup(8) plays the session (S22)."""
+        self.verdict: Verdict | None = None
+        """The refusal of the whole session (G4)."""
+        self.transaction: Transaction | None = None
+        self.serial = 0
+
+        self.owed: Event | None = None
+        self.owed_since = 0.0
+        self.progress_due = inf
+        self.burst: Burst | None = None
+
+    @property
+    def leading_space(self) -> bool:
+        """The MTA keeps the space after the colon (HDR_LEADSPC agreed)."""
+        return bool(self.answered_options.protocol & option.HDR_LEADSPC)
+
+    def event(self, code: int, received: bytes) -> Event:
+        """The event for a command just received, with the macros that came before it."""
+        self.serial += 1
+        return Event(code, received, self.macros.pop(code, None), self.serial)
+
+    def overflow(self, reason: str) -> None:
+        """This message has hit a bound of mmx: it ends in 451, never unscanned."""
+        if self.transaction is not None and not self.transaction.overflow:
+            self.transaction.overflow = reason
+
+    def owe(self, event: Event) -> None:
+        """The MTA waits for the reply to this event."""
+        self.owed = event
+        self.owed_since = self.now
+        self.progress_due = self.now + self.chain.limits.progress_interval if self.postfix else inf
+
+    def answer(self, received: bytes) -> None:
+        """Give the reply that was owed."""
+        self.mta_out.append(received)
+        self.owed = None
+        self.progress_due = inf
