@@ -277,6 +277,15 @@ class Child:
             self.deadline = inf
         return due
 
+    def forget_aborted(self, now: float) -> None:
+        """A verdict on an aborted message: what was fed ahead of it will not be answered either."""
+        while self.due and not self.due[0].wanted and self.due[0].code in MESSAGE_COMMANDS - {command.MAIL}:
+            self.due.popleft()
+        if self.due:
+            self._time_head(self.due[0].code, now)
+        else:
+            self.deadline = inf
+
     def forget_content(self) -> None:
         """An early verdict: a child fed ahead will not answer the rest of the message (S2)."""
         self.due.clear()

@@ -119,16 +119,24 @@ def _connect(state: State, received: bytes) -> None:
         and connection.port == 0
         and _LOOPBACK.match(connection.address) is not None
     )
-    for child in state.children:
-        if not child.tried:
-            links.dial(state, child)
+    _dial_for(state, command.CONNECT)
     state.owe(event)
+
+
+def _dial_for(state: State, code: int) -> None:
+    """Dial whoever should see this event, once before the first MAIL; a child that declines it can wait."""
+    for child in state.children:
+        known = state.knowledge.of(child.name)
+        declined = known is not None and known.protocol & option.NOT_WANTED[code]
+        if not child.tried and not declined:
+            links.dial(state, child)
 
 
 def _helo(state: State, received: bytes) -> None:
     payload.decode_one_string(received[DATA:])
     abort_transaction(state)
     state.helo = state.event(command.HELO, received)
+    _dial_for(state, command.HELO)
     _owe_or_repeat(state, state.helo)
 
 
@@ -203,7 +211,8 @@ def _content_of(state: State, transaction: Transaction) -> Content:
         state.serial += 1
         transaction.data = Event(command.DATA, _DATA_FRAME, None, state.serial)
     if transaction.content is None:
-        transaction.content = Content(state.new_spool(), state.now)
+        transaction.content = Content(state.new_spool())
+        state.message_deadline = state.now + state.chain.limits.message_timeout
     return transaction.content
 
 

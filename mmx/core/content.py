@@ -26,9 +26,9 @@ _MAX_CHUNKS: Final = 4096
 class Content:
     """The message as the MTA sent it. Header values keep the form agreed with the MTA."""
 
-    __slots__ = ("_ends", "_frames", "body", "eoh", "eom", "headers", "headers_size", "macros", "since")
+    __slots__ = ("_ends", "_frames", "body", "eoh", "eom", "headers", "headers_size", "macros")
 
-    def __init__(self, body: Spool, since: float) -> None:
+    def __init__(self, body: Spool) -> None:
         self.headers: list[tuple[bytes, bytes]] = []
         self._frames: list[bytes] = []
         self.headers_size = 0
@@ -38,7 +38,6 @@ class Content:
         self.eom: Event | None = None
         self.macros: dict[int, bytes] = {}
         """The latest MACRO frame that came with a HEADER or BODY."""
-        self.since = since
 
     @property
     def header_count(self) -> int:
@@ -85,13 +84,13 @@ class Content:
 class Revision:
     """The message as earlier children left it."""
 
-    __slots__ = ("_headers", "body")
+    __slots__ = ("_body", "_headers")
 
     complete: Final = True
 
-    def __init__(self, headers: list[tuple[bytes, bytes]], body: Spool) -> None:
+    def __init__(self, headers: list[tuple[bytes, bytes]], body: "Spool | Content") -> None:
         self._headers = headers
-        self.body = body
+        self._body = body
 
     @property
     def header_count(self) -> int:
@@ -107,7 +106,8 @@ class Revision:
 
     def chunk(self, offset: int) -> bytes:
         """The piece of body from `offset` on."""
-        return self.body.read(offset, MAX_DATA)
+        body = self._body
+        return body.chunk(offset) if isinstance(body, Content) else body.read(offset, MAX_DATA)
 
 
 Source = Content | Revision

@@ -158,8 +158,8 @@ def revise(shares: list[tuple[Edits, bool]], content: Content) -> Revision:
     headers = _Headers(content)
     for edits, original in shares:
         headers.follow(edits, original=original, needed=True)
-    body = next((edits.body for edits, _ in reversed(shares) if edits.body is not None), content.body)
-    return Revision(headers.actual.visible(), body)
+    body = next((edits.body for edits, _ in reversed(shares) if edits.body is not None), None)
+    return Revision(headers.actual.visible(), content if body is None else body)
 
 
 class _Headers:

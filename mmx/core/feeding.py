@@ -13,7 +13,8 @@ along or joins late. It waits
 
 from typing import Final
 
-from mmx.core import edits, macros
+from mmx.core import edits, links, macros
+from mmx.core.action import Loss
 from mmx.core.child import ABORT_FRAME, Child, Link, Part
 from mmx.core.content import Content, Source
 from mmx.core.event import Event
@@ -26,7 +27,10 @@ _EOH_FRAME: Final = frame(command.EOH)
 
 
 def feed(state: State, child: Child) -> None:
-    """Send the child everything it may see now."""
+    """Send the child everything it may see now; one that answers nothing is not fed for ever."""
+    if len(child.due) >= state.chain.limits.max_due:
+        links.fail(state, child, Loss("protocol", f"{len(child.due)} replies are due"))
+        return
     while child.link is Link.UP and not child.waits and _send_next(state, child):
         pass
 

@@ -4,6 +4,7 @@ A child that fails before the first MAIL is tried again there, whatever its defa
 it simply lets events pass. Inside a message its default action is its verdict, at its place in the chain.
 """
 
+from math import inf
 from typing import Final
 
 from mmx.core import negotiation, plan
@@ -45,7 +46,7 @@ def take_options(state: State, child: Child, received: bytes) -> None:
         fail(state, child, Loss("protocol", str(error)))
         return
     child.link = Link.UP
-    child.deadline = float("inf")
+    child.deadline = inf
     if remark:
         state.actions.append(Remark("warning", f"{child.name}: {remark}"))
     if state.knowledge.learn(child.name, child.options):

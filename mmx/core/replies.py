@@ -7,11 +7,11 @@
     HEADER EOH   passes       out of the message     refuses the message     discards the message
     BODY         passes (s: no more of that kind)
     EOM          delivered    delivered              refuses the message     discards the message
-    UNKNOWN      passes       passes, joins anew     refuses the command     passes, joins anew
+    UNKNOWN      passes       passes, joins anew     refuses the command     passes, with a remark
 
-A recipient that Postfix itself rejected is for information: a and d there make the child join the message
-anew, because libmilter has left it (S3), and the mail must not go unscanned for it (design: deliberate
-differences).
+A recipient that Postfix itself rejected is for information. ACCEPT there makes the child join the message
+anew, because libmilter has left it (S3) and the mail must not go unscanned for it. After DISCARD libmilter
+stays in the message.
 """
 
 from collections.abc import Callable
@@ -81,6 +81,8 @@ def _take_edit(state: State, child: Child, received: bytes) -> None:
 def _take_verdict(state: State, child: Child, code: int, decided: Verdict | None) -> None:
     due = child.take_due(state.now)
     if not due.wanted:
+        if decided is not None or code == reply.ACCEPT:
+            child.forget_aborted(state.now)
         return
     if due.event is not None:
         child.passed = max(child.passed, due.event.serial)
@@ -149,16 +151,21 @@ def _rejected_recipient(state: State, child: Child, part: Part, due: Due, code: 
         _remark(
             state, child, due, f"{reply.NAMES[code]} on a recipient that Postfix rejected; taken as CONTINUE"
         )
-        child.in_transaction = False
-        part.restart()
+        if code == reply.ACCEPT:
+            _join_anew(child, part)
+
+
+def _join_anew(child: Child, part: Part) -> None:
+    """libmilter has left the message (S3): the envelope is replayed to it."""
+    child.in_transaction = False
+    part.restart()
 
 
 def _unknown(state: State, child: Child, due: Due, code: int, decided: Verdict | None) -> None:
     if code in (reply.ACCEPT, reply.DISCARD):
         _remark(state, child, due, f"{reply.NAMES[code]} on an unknown command; taken as CONTINUE")
-        if child.part is not None and not child.part.finished:
-            child.in_transaction = False
-            child.part.restart()
+        if code == reply.ACCEPT and child.part is not None and not child.part.finished:
+            _join_anew(child, child.part)
     elif decided is not None and due.event is not None:
         child.said = (due.event, decided)
 

@@ -214,14 +214,11 @@ class Session:
         due = state.progress_due
         for child in state.children:
             due = min(due, child.deadline)
-        if state.owed is None:
+        if state.owed is None or state.burst is not None:
             due = min(due, state.last_command + limits.idle_timeout)
         elif not state.postfix:
             due = min(due, state.owed_since + limits.foreign_event_timeout)
-        transaction = state.transaction
-        if transaction is not None and transaction.content is not None and state.burst is None:
-            due = min(due, transaction.content.since + limits.message_timeout)
-        return due
+        return min(due, state.message_deadline)
 
     def on_time(self) -> None:
         """Some wait may be over; calling it early or late does no harm."""
@@ -230,7 +227,8 @@ class Session:
             return
         now = state.now
         limits = state.chain.limits
-        if state.owed is None and now >= state.last_command + limits.idle_timeout:
+        unanswerable = state.owed is None or state.burst is not None
+        if unanswerable and now >= state.last_command + limits.idle_timeout:
             state.actions.append(Remark("info", "MTA link closed: no command for too long"))
             commands.end_session(state)
             return
@@ -247,8 +245,8 @@ class Session:
         for child in state.children:
             if now >= child.deadline:
                 links.fail(state, child, Loss("timeout", f"no answer within {now - child.since:.0f} s"))
-        content = state.transaction.content if state.transaction is not None else None
-        if content is not None and state.burst is None and now >= content.since + limits.message_timeout:
+        if now >= state.message_deadline:
+            state.message_deadline = inf
             self._give_up("the whole message took too long")
         foreign = state.owed is not None and not state.postfix and state.burst is None
         if foreign and now >= state.owed_since + limits.foreign_event_timeout:

@@ -14,6 +14,7 @@ Verdicts on content are known before end of message, but an MTA that streams its
 takes them only there: the conclusion is kept and the children that still read are sent away.
 """
 
+from math import inf
 from typing import Final
 
 from mmx.core import edits, links, negotiation, report, verdict
@@ -45,9 +46,11 @@ def settle(state: State) -> bool:
     if event.code == command.OPTNEG:
         return _settle_negotiation(state, event)
     transaction = state.transaction
-    if transaction is not None and transaction.conclusion is not None:
+    if transaction is not None and transaction.conclusion is not None and event.code != command.UNKNOWN:
         _answer_conclusion(state, transaction, transaction.conclusion)
         return True
+    if _body_reply_open(state, event):
+        return False
     decider, outcome = decide(state, event)
     if outcome is PENDING:
         return event.code in _STREAM and _answer_stream(state, event)
@@ -131,6 +134,7 @@ def _named(state: State, child: Child, decided: Verdict) -> Verdict:
 
 def _conclude(state: State, transaction: Transaction, conclusion: Conclusion) -> None:
     transaction.conclusion = conclusion
+    state.message_deadline = inf
     leave_transaction(state)
 
 
@@ -162,6 +166,7 @@ def end_transaction(state: State) -> None:
     if transaction is None:
         return
     state.transaction = None
+    state.message_deadline = inf
     for child in state.children:
         if child.part is not None and child.part.edits is not None:
             child.part.edits.drop()
@@ -188,10 +193,13 @@ def _let_pass(state: State, event: Event) -> None:
 
 
 def _everybody_accepted(state: State) -> bool:
-    """ACCEPT makes Postfix drop mmx, so every child must have said it, and nothing may be open."""
+    """ACCEPT makes Postfix drop mmx, so every child must have said it, and nothing may be open.
+
+    An empty chain has said nothing: a child that a reload brings must still be able to join.
+    """
     if state.refusal or any(child.part is not None and child.part.hold for child in state.children):
         return False
-    return all(accepted_for_good(child) for child in state.children)
+    return bool(state.children) and all(accepted_for_good(child) for child in state.children)
 
 
 def _answer_stream(state: State, event: Event) -> bool:
@@ -201,15 +209,30 @@ def _answer_stream(state: State, event: Event) -> bool:
     return True
 
 
+def _body_reply_open(state: State, event: Event) -> bool:
+    """True while SKIP may still become the answer: every child that reads the body has this piece (G8)."""
+    transaction = state.transaction
+    if event.code != command.BODY or not state.answered_options.protocol & option.SKIP:
+        return False
+    if transaction is None or transaction.content is None:
+        return False
+    size = transaction.content.body.size
+    readers = [child for child in state.children if _reads_body(child)]
+    return bool(readers) and all(
+        child.part is not None and child.part.offset == size and child.waits for child in readers
+    )
+
+
+def _reads_body(child: Child) -> bool:
+    part = child.part
+    if child.link is Link.RELEASED or part is None or part.finished or part.skip_body:
+        return False
+    return child.link is not Link.UP or child.wants(command.BODY)
+
+
 def _anybody_wants_body(state: State) -> bool:
     """False if every child is finished with the body, now and for good (G8)."""
-    for child in state.children:
-        part = child.part
-        if child.link is Link.RELEASED or part is None or part.finished or part.skip_body:
-            continue
-        if child.link is not Link.UP or child.wants(command.BODY):
-            return True
-    return False
+    return any(_reads_body(child) for child in state.children)
 
 
 def _deliver(state: State, transaction: Transaction, content: Content) -> None:
@@ -232,7 +255,7 @@ def _deliver(state: State, transaction: Transaction, content: Content) -> None:
     conclusion = Conclusion(Verdict(end, "quarantine" if held else "accept"), *report.holder(state))
     transaction.conclusion = conclusion
     conclusion.answered = True
-    state.progress_due = float("inf")
+    state.progress_due = state.message_deadline = inf
     if body is None:
         _finish_delivery(state, end)
     else:

@@ -24,6 +24,10 @@ def standing(state: State, child: Child, event: Event) -> Standing | Verdict:
     if event.code == command.OPTNEG:
         open_question = child.link in (Link.DIALLING, Link.NEGOTIATING)
         return PENDING if open_question and state.knowledge.of(child.name) is None else PASS
+    if event.code == command.UNKNOWN:
+        if child.link is not Link.UP:
+            return PASS
+        return PENDING if child.passed < event.serial else child.said_of(event) or PASS
     part = child.part
     if state.transaction is not None and part is not None:
         if part.verdict is not None:
@@ -35,7 +39,7 @@ def standing(state: State, child: Child, event: Event) -> Standing | Verdict:
         return part.replayed_refusal or child.said_of(event) or PASS
     if child.link is Link.DOWN:
         return PASS
-    return PENDING if child.passed < event.serial else child.said_of(event) or PASS
+    return PENDING if child.passed < event.serial else PASS
 
 
 def passed_so_far(state: State, child: Child, event: Event) -> bool:

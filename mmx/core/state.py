@@ -9,6 +9,7 @@ reply, `owed`.
 from collections import deque
 from collections.abc import Callable
 from math import inf
+from typing import Final
 
 from mmx.core.action import Action
 from mmx.core.child import Child
@@ -19,8 +20,16 @@ from mmx.core.negotiation import Knowledge
 from mmx.core.plan import Chain
 from mmx.core.spool import Spool
 from mmx.core.verdict import Verdict
-from mmx.wire import option
+from mmx.wire import command, option
 from mmx.wire.payload import Options
+
+_LATER_STAGES: Final = {
+    command.CONNECT: (command.HELO, command.MAIL, command.RCPT, command.DATA, command.EOH, command.EOM),
+    command.HELO: (command.MAIL, command.RCPT, command.DATA, command.EOH, command.EOM),
+    command.MAIL: (command.RCPT, command.DATA, command.EOH, command.EOM),
+    command.RCPT: (command.DATA, command.EOH, command.EOM),
+}
+"""An event makes the macros of later stages void, as in libmilter (S8)."""
 
 
 class Conclusion:
@@ -95,6 +104,7 @@ class State:
         "last_command",
         "local_mail",
         "macros",
+        "message_deadline",
         "mta_blocked",
         "mta_out",
         "mta_stalled",
@@ -176,6 +186,8 @@ class State:
         self.owed_since = 0.0
         self.progress_due = inf
         self.burst: Burst | None = None
+        self.message_deadline = inf
+        """When every child must have given its verdict on the content."""
 
     @property
     def leading_space(self) -> bool:
@@ -185,7 +197,10 @@ class State:
     def event(self, code: int, received: bytes) -> Event:
         """The event for a command just received, with the macros that came before it."""
         self.serial += 1
-        return Event(code, received, self.macros.pop(code, None), self.serial)
+        macros = self.macros.pop(code, None)
+        for later in _LATER_STAGES.get(code, ()):
+            self.macros.pop(later, None)
+        return Event(code, received, macros, self.serial)
 
     def overflow(self, reason: str) -> None:
         """This message has hit a bound of mmx: it ends in 451, never unscanned."""
