@@ -16,7 +16,7 @@ from mmx.errors import InvalidValueError
 # Milliseconds and bytes; the largest unit first, as the formatters try them.
 _DURATION_UNITS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 _SIZE_UNITS: Final = {"GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10, "B": 1}
-_NUMBER_AND_UNIT: Final = re.compile(r"([0-9]{1,12})([A-Za-z]+)")
+_NUMBER_AND_UNIT: Final = re.compile(r"([0-9]{1,18})([A-Za-z]+)")
 
 
 def parse_duration(text: str) -> float:

@@ -1,0 +1,132 @@
+"""Random settings that are valid: every field takes every kind of value it may have."""
+
+from hypothesis import strategies as st
+
+from mmx.settings.chain_order import RANKS, chain_order
+from mmx.settings.conditions import SHIPPED
+from mmx.settings.endpoint import Endpoint, InetEndpoint, UnixEndpoint
+from mmx.settings.model import (
+    Action,
+    ChildSettings,
+    Condition,
+    Content,
+    DefaultAction,
+    Limits,
+    Listener,
+    LogFormat,
+    LogLevel,
+    LogSettings,
+    Macros,
+    MetricsSettings,
+    Mode,
+    Settings,
+)
+
+# Words that YAML would take for something else are names like any other.
+NAMES = st.sampled_from(["archive", "no", "1", "y", "null", "on.x", "A_b", "footer"])
+TEXTS = st.text(
+    st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\x7f"), min_size=1, max_size=20
+)
+MILLISECONDS = st.integers(1, 31_536_000_000)
+DURATIONS = MILLISECONDS.map(lambda number: number / 1000)
+SIZES = st.integers(1, 1 << 40)
+HOSTS = st.sampled_from(["localhost", "127.0.0.1", "::1", "mail.example.com", "2001:db8::1"])
+INET = st.builds(InetEndpoint, HOSTS, st.integers(1, 65535))
+PATHS = TEXTS.map(lambda text: "/" + text.strip("/")[:25] + "x")
+UNIX = st.builds(UnixEndpoint, PATHS)
+ENDPOINTS: st.SearchStrategy[Endpoint] = UNIX | INET
+ACTIONS = st.sampled_from(Action)
+DEFAULT_ACTIONS = st.builds(DefaultAction, ACTIONS, ACTIONS)
+MACRO_LISTS = st.lists(st.sampled_from(["j", "_", "{auth_type}", "{client_addr}"]), max_size=3).map(tuple)
+STAGES = len(Macros.__slots__)
+VERDICTS = st.sampled_from(["accept", "discard", "tempfail", "reject", "quarantine"])
+
+
+def listener_of(endpoint: Endpoint, name: str | None) -> Listener:
+    return Listener(str(endpoint) if name is None else name, endpoint)
+
+
+def joined(parts: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
+    several = st.lists(parts, min_size=1, max_size=3).map(tuple)
+    return st.one_of(
+        several.map(lambda these: Condition("all", parts=these)),
+        several.map(lambda these: Condition("any", parts=these)),
+        parts.map(lambda one: Condition("not", parts=(one,))),
+    )
+
+
+GLOBS = st.lists(TEXTS, min_size=1, max_size=3).map(tuple)
+LEAVES = st.one_of(
+    st.sampled_from(sorted(SHIPPED)).map(lambda name: Condition("named", (name,))),
+    st.just(Condition("client", ("192.0.2.0/24", "2001:db8::/32"))),
+    GLOBS.map(lambda globs: Condition("sender_domain", globs)),
+    GLOBS.map(lambda globs: Condition("header", ("X-Spam", *globs))),
+    SIZES.map(lambda size: Condition("size_above", (str(size),))),
+)
+CONDITIONS = st.recursive(LEAVES, joined, max_leaves=5)
+
+
+def macros(names: st.SearchStrategy[tuple[str, ...] | None]) -> st.SearchStrategy[Macros]:
+    return st.tuples(*[names] * STAGES).map(lambda stages: Macros(*stages))
+
+
+def children(name: str) -> st.SearchStrategy[ChildSettings]:
+    known = st.none() | ENDPOINTS if name in RANKS else ENDPOINTS
+    return st.builds(
+        ChildSettings,
+        name=st.just(name),
+        endpoint=known,
+        enabled=st.booleans(),
+        mode=st.sampled_from(Mode),
+        content=st.sampled_from(Content),
+        default_action=DEFAULT_ACTIONS,
+        connect_timeout=DURATIONS,
+        command_timeout=DURATIONS,
+        content_timeout=DURATIONS,
+        pipelining=st.booleans(),
+        when=st.lists(st.sampled_from(["remote", "not local"]), max_size=2).map(tuple),
+        max_size=st.none() | SIZES,
+        macros=macros(MACRO_LISTS),
+        recipients=st.lists(TEXTS, max_size=2).map(tuple),
+        verdicts=st.dictionaries(VERDICTS, VERDICTS).map(lambda pairs: tuple(sorted(pairs.items()))),
+        after=st.lists(st.sampled_from(list(RANKS)), unique=True, max_size=2).map(tuple),
+    )
+
+
+LIMITS = st.builds(
+    Limits,
+    **dict.fromkeys(
+        ["message_timeout", "idle_timeout", "progress_interval", "foreign_event_timeout", "drain_timeout"],
+        DURATIONS,
+    ),
+    **dict.fromkeys(["max_frame", "message_memory", "max_spool", "max_edits", "output_high_water"], SIZES),
+    max_sessions=st.none() | st.integers(1, 1000),
+    backlog=st.integers(1, 1000),
+)
+
+
+@st.composite
+def settings(draw: st.DrawFn) -> Settings:
+    names = draw(st.lists(NAMES | st.sampled_from(list(RANKS)), unique=True, max_size=4))
+    order = tuple(draw(st.lists(st.sampled_from(sorted({*RANKS, *names})), unique=True, max_size=4)))
+    listeners = st.builds(listener_of, ENDPOINTS, st.none() | NAMES)
+    return Settings(
+        listeners=tuple(draw(st.lists(listeners, min_size=1, max_size=2))),
+        socket_mode=draw(st.integers(0, 0o777)),
+        socket_group=draw(st.none() | TEXTS),
+        default_action=draw(DEFAULT_ACTIONS),
+        connect_timeout=draw(DURATIONS),
+        command_timeout=draw(DURATIONS),
+        content_timeout=draw(DURATIONS),
+        detect=draw(st.booleans()),
+        detect_interval=draw(DURATIONS),
+        children=tuple(draw(children(name)) for name in chain_order(names, order)),
+        conditions=tuple(draw(st.dictionaries(NAMES, CONDITIONS, max_size=2)).items()),
+        order=order,
+        limits=draw(LIMITS),
+        spool_directory=draw(PATHS),
+        mta_macros=draw(macros(st.none() | MACRO_LISTS)),
+        metrics=MetricsSettings(draw(st.none() | INET)),
+        name_in_reply=draw(st.booleans()),
+        log=LogSettings(draw(st.sampled_from(LogFormat)), draw(st.sampled_from(LogLevel))),
+    )

@@ -1,0 +1,301 @@
+from dataclasses import replace
+
+import pytest
+
+from mmx.settings.build import build
+from mmx.settings.document import read_document
+from mmx.settings.endpoint import InetEndpoint, UnixEndpoint
+from mmx.settings.model import (
+    POSTFIX_MACROS,
+    Action,
+    ChildSettings,
+    Condition,
+    Content,
+    DefaultAction,
+    Limits,
+    Listener,
+    LogFormat,
+    LogLevel,
+    LogSettings,
+    Macros,
+    MetricsSettings,
+    Mode,
+    Settings,
+)
+from mmx.settings.section import Findings
+
+
+def read(text: str) -> tuple[Settings, Findings]:
+    table, problems = read_document("a.yaml", text.encode())
+    assert problems == []
+    findings = Findings("a.yaml")
+    return build(table, findings), findings
+
+
+def good(text: str) -> Settings:
+    settings, findings = read(text)
+    assert findings.problems == []
+    return settings
+
+
+def bad(text: str) -> list[str]:
+    return [str(problem) for problem in read(text)[1].problems]
+
+
+def child(text: str) -> ChildSettings:
+    (only,) = good(f"children: {{x: {text}}}").children
+    return only
+
+
+def test_an_empty_file_is_the_defaults() -> None:
+    settings, findings = read("")
+    assert settings == Settings()
+    assert set(findings.origins.values()) == {"default"}
+
+
+EVERY_KEY = """
+listen:
+  - unix:/run/mmx/mmx.sock
+  - {name: submission, endpoint: "inet:127.0.0.1:7000"}
+socket_mode: "0600"
+socket_group: null
+default_action: reject
+connect_timeout: 1s
+command_timeout: 2s
+content_timeout: 3s
+detect: no
+detect_interval: 0s
+children:
+  milter-greylist:
+  archive:
+    endpoint: inet:2525@localhost
+    enabled: no
+    mode: observe
+    content: original
+    default_action: {unreachable: accept, died: quarantine}
+    connect_timeout: 4s
+    command_timeout: 5s
+    content_timeout: 6s
+    pipelining: yes
+    when: [remote, "not local"]
+    max_size: 10MiB
+    macros: {mail: ["{auth_type}"]}
+    recipients: ["*@example.com"]
+    verdicts: {quarantine: accept}
+    after: [milter-greylist]
+conditions:
+  partners: {client: 192.0.2.0/24}
+order: [archive, milter-greylist]
+limits:
+  message_timeout: 1m
+  idle_timeout: 2m
+  progress_interval: 3s
+  foreign_event_timeout: 4s
+  drain_timeout: 5s
+  max_frame: 1MiB
+  message_memory: 2MiB
+  max_spool: 3MiB
+  max_edits: 4MiB
+  output_high_water: 5MiB
+  max_sessions: 6
+  backlog: 7
+spool_directory: /tmp/spool
+mta_macros: {connect: [j], helo: null}
+metrics: {listen: "127.0.0.1:9850"}
+name_in_reply: yes
+log: {format: json, level: debug}
+"""
+
+
+def test_every_key_is_read() -> None:
+    archive = ChildSettings(
+        name="archive",
+        endpoint=InetEndpoint("localhost", 2525),
+        enabled=False,
+        mode=Mode.OBSERVE,
+        content=Content.ORIGINAL,
+        default_action=DefaultAction(Action.ACCEPT, Action.QUARANTINE),
+        connect_timeout=4,
+        command_timeout=5,
+        content_timeout=6,
+        pipelining=True,
+        when=("remote", "not local"),
+        max_size=10 << 20,
+        macros=Macros((), (), ("{auth_type}",), (), (), (), (), ()),
+        recipients=("*@example.com",),
+        verdicts=(("quarantine", "accept"),),
+        after=("milter-greylist",),
+    )
+    reject = DefaultAction(Action.REJECT, Action.REJECT)
+    assert good(EVERY_KEY) == Settings(
+        listeners=(
+            Listener("unix:/run/mmx/mmx.sock", UnixEndpoint("/run/mmx/mmx.sock")),
+            Listener("submission", InetEndpoint("127.0.0.1", 7000)),
+        ),
+        socket_mode=0o600,
+        socket_group=None,
+        default_action=reject,
+        connect_timeout=1,
+        command_timeout=2,
+        content_timeout=3,
+        detect=False,
+        detect_interval=0,
+        children=(
+            archive,
+            ChildSettings(
+                "milter-greylist",
+                None,
+                True,
+                default_action=reject,
+                connect_timeout=1,
+                command_timeout=2,
+                content_timeout=3,
+            ),
+        ),
+        conditions=(("partners", Condition("client", ("192.0.2.0/24",))),),
+        order=("archive", "milter-greylist"),
+        limits=Limits(60, 120, 3, 4, 5, 1 << 20, 2 << 20, 3 << 20, 4 << 20, 5 << 20, 6, 7),
+        spool_directory="/tmp/spool",
+        mta_macros=replace(POSTFIX_MACROS, connect=("j",), helo=None),
+        metrics=MetricsSettings(InetEndpoint("127.0.0.1", 9850)),
+        name_in_reply=True,
+        log=LogSettings(LogFormat.JSON, LogLevel.DEBUG),
+    )
+
+
+def test_every_key_of_the_file_above_has_its_line_as_origin() -> None:
+    origins = read(EVERY_KEY)[1].origins
+    defaults = {key for key, origin in origins.items() if origin == "default"}
+    assert all(
+        ".macros." in key or key.startswith(("children.milter-greylist.", "mta_macros.")) for key in defaults
+    )
+    assert origins["children.archive.verdicts"] == "a.yaml:29"
+    assert origins["children.milter-greylist.connect_timeout"] == "connect_timeout"
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("unix:/run/a", ["unix:/run/a"]),
+        ("{name: a, endpoint: 'unix:/run/a'}", ["a"]),
+        ("[local:/run/a, {name: b, endpoint: 'unix:/run/b'}]", ["unix:/run/a", "b"]),
+    ],
+)
+def test_listeners(text: str, names: list[str]) -> None:
+    assert [listener.name for listener in good(f"listen: {text}").listeners] == names
+
+
+@pytest.mark.parametrize(
+    ("above", "own", "action"),
+    [
+        ("", "", (Action.TEMPFAIL, Action.TEMPFAIL)),
+        ("default_action: accept", "", (Action.ACCEPT, Action.ACCEPT)),
+        ("default_action: {unreachable: accept}", "", (Action.ACCEPT, Action.TEMPFAIL)),
+        ("default_action: accept", "default_action: {died: shutdown}", (Action.ACCEPT, Action.SHUTDOWN)),
+        ("default_action: accept", "default_action: reject", (Action.REJECT, Action.REJECT)),
+        ("default_action: accept", "default_action: {}", (Action.ACCEPT, Action.ACCEPT)),
+    ],
+)
+def test_default_actions_are_inherited_one_by_one(
+    above: str, own: str, action: tuple[Action, Action]
+) -> None:
+    (only,) = good(f"{above}\nchildren: {{x: {{{own}}}}}").children
+    assert only.default_action == DefaultAction(*action)
+
+
+@pytest.mark.parametrize(
+    ("text", "macros"),
+    [
+        ("mta_macros: null", Macros()),
+        ("mta_macros: {}", POSTFIX_MACROS),
+        (
+            "mta_macros: {connect: null}",
+            replace(POSTFIX_MACROS, connect=None),
+        ),
+    ],
+)
+def test_macros_of_the_mta(text: str, macros: Macros) -> None:
+    assert good(text).mta_macros == macros
+
+
+def test_null_for_all_macros_is_the_origin_of_each() -> None:
+    assert read("mta_macros: null")[1].origins["mta_macros.data"] == "a.yaml:1"
+
+
+def test_a_child_alone_has_the_defaults() -> None:
+    assert child("") == child("{}") == ChildSettings("x")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("lisen: x", "a.yaml:1: lisen: unknown setting; did you mean listen?"),
+        ("listen: []", "a.yaml:1: listen: a list: an empty list; write at least one value"),
+        (
+            "listen: {nam: x, endpoint: 'unix:/a'}",
+            'a.yaml:1: listen: a map: not a listener; write "ENDPOINT" or {name: NAME, endpoint: "ENDPOINT"}',
+        ),
+        (
+            "limits: {backlog: 0}",
+            "a.yaml:1: limits.backlog: 0: out of bounds; write a number from 1 to 1000000",
+        ),
+        ("limits: {back_log: 9}", "a.yaml:1: limits.back_log: unknown setting; did you mean backlog?"),
+        (
+            "log: {format: text}",
+            "a.yaml:1: log.format: text: not a word for this; write one of plain, journal, json",
+        ),
+        (
+            "default_action: [accept]",
+            "a.yaml:1: default_action: a list: a map is wanted here; write KEY: VALUE",
+        ),
+        (
+            "default_action: discard",
+            "a.yaml:1: default_action: discard: not a word for this; write one of accept,",
+        ),
+        (
+            "default_action: {die: accept}",
+            "a.yaml:1: default_action.die: unknown setting; did you mean died?",
+        ),
+        ("default_action:", "a.yaml:1: default_action: the value is missing; write one, or remove the key"),
+        (
+            "children: {x: {endpont: x}}",
+            "a.yaml:1: children.x.endpont: unknown setting; did you mean endpoint?",
+        ),
+        ("children: {x: 'unix:/a'}", "a.yaml:1: children.x: unix:/a: a map is wanted here; write KEY: VALUE"),
+        ("children: {a b: {}}", "a.yaml:1: children.a b: not usable as a name; use 1 to 64 letters, digits"),
+        (
+            "children: {x: {verdicts: {hold: accept}}}",
+            "a.yaml:1: children.x.verdicts.hold: accept: hold is no verdict;",
+        ),
+        (
+            "children: {x: {verdicts: {reject: ok}}}",
+            "a.yaml:1: children.x.verdicts.reject: ok: no verdict; write one of",
+        ),
+        (
+            "children: {x: {verdicts: accept}}",
+            "a.yaml:1: children.x.verdicts: accept: a map of verdicts is wanted",
+        ),
+        (
+            "children: {x: {macros: {mail: null}}}",
+            "a.yaml:1: children.x.macros.mail: null: a list is wanted here; write",
+        ),
+        (
+            "conditions: {local: remote}",
+            "a.yaml:1: conditions.local: the name of a shipped condition; choose another",
+        ),
+        (
+            "conditions: {x: {any: [{helo: 1}]}}",
+            "a.yaml:1: conditions.x.any.helo: 1: YAML reads this as int; put it",
+        ),
+    ],
+)
+def test_problems(text: str, problem: str) -> None:
+    (only,) = bad(text)
+    assert only.startswith(problem)
+
+
+def test_all_problems_are_told_at_once() -> None:
+    assert (
+        len(bad("socket_mode: 0660\nlimits: {backlog: x, max_frame: 1}\nchildren: {a: {mode: x}, b: {y: 1}}"))
+        == 5
+    )

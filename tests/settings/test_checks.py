@@ -1,0 +1,163 @@
+import pytest
+
+from mmx.settings.build import build
+from mmx.settings.checks import NOT_BUILT, check
+from mmx.settings.document import read_document
+from mmx.settings.section import Findings
+
+QUIET = "detect: no\n"
+UNKNOWN = "neither a milter that mmx knows nor given an endpoint; "
+SELF = "this is mmx itself, which listens on unix:/run/a; name the socket of the milter"
+TCP = "every local user can talk to a TCP listener, and have mail signed through it; prefer unix:PATH"
+ABSENT = (
+    'not in the chain: milters are not looked for yet, and it has no endpoint; write endpoint: "unix:/PATH"'
+)
+OBSERVED = "not built yet: the child is left out of the chain, as it may have no effect on mail"
+CHILD = 'a: {endpoint: "unix:/run/a"'
+
+
+def findings(text: str) -> Findings:
+    table, problems = read_document("a.yaml", text.encode())
+    found = Findings("a.yaml")
+    settings = build(table, found)
+    assert problems + found.problems == []
+    check(settings, found)
+    return found
+
+
+def errors(text: str) -> list[str]:
+    return [str(problem) for problem in findings(text).problems]
+
+
+def warnings(text: str) -> list[str]:
+    found = findings(text)
+    assert found.problems == []
+    return [str(warning) for warning in found.warnings]
+
+
+def test_plain_settings_need_no_word() -> None:
+    assert warnings(QUIET + f"children: {{{CHILD}}}}}") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "listen: [unix:/run/a, {name: x, endpoint: 'unix:/var/run/a'}]",
+            "a.yaml:1: listen: unix:/var/run/a: the same as unix:/run/a; remove one of the two",
+        ),
+        (
+            "listen: [{name: x, endpoint: 'unix:/run/a'}, {name: x, endpoint: 'unix:/run/b'}]",
+            "a.yaml:1: listen: unix:/run/b: the same as x; remove one of the two",
+        ),
+        (
+            "listen: unix:/run/a\nchildren:\n  x:\n    endpoint: local:/var/run/a",
+            "a.yaml:4: children.x.endpoint: unix:/var/run/a: " + SELF,
+        ),
+        (
+            "children:\n  archive: {}",
+            "a.yaml:2: children.archive: " + UNKNOWN + 'write endpoint: "unix:/PATH" below it',
+        ),
+        (
+            "children:\n  opendkin: {}",
+            "a.yaml:2: children.opendkin: " + UNKNOWN + "did you mean opendkim?",
+        ),
+        ("order: [opendkin]", "a.yaml:1: order: opendkin: no such child; did you mean opendkim?"),
+        ("order: [rspamd, rspamd]", "a.yaml:1: order: rspamd: named twice; keep one of the two"),
+        (
+            f"children: {{{CHILD}, after: [archiv]}}}}",
+            "a.yaml:1: children.a.after: archiv: no such child; known are ",
+        ),
+        (
+            f"children: {{{CHILD}, when: ['not remot']}}}}",
+            "a.yaml:1: children.a.when: not remot: no such condition; did you mean remote?",
+        ),
+    ],
+)
+def test_errors(text: str, problem: str) -> None:
+    (only,) = errors(text)
+    assert only.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "order: [opendkim, a]",
+        "conditions: {partners: remote}",
+        "listen: {name: submission, endpoint: 'unix:/run/x'}",
+    ],
+)
+def test_names_that_are_known(text: str) -> None:
+    whens = "remote, not local" + (", partners" if "partners" in text else "")
+    whens += ", submission" if "submission" in text else ""
+    assert errors(text + f"\nchildren: {{{CHILD}, when: [{whens}], after: [opendmarc]}}}}") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        (
+            "listen: inet:127.0.0.1:7000",
+            "a.yaml:3: listen: inet:127.0.0.1:7000: " + TCP,
+        ),
+        (
+            'socket_mode: "0662"',
+            'a.yaml:3: socket_mode: 0662: every local user can talk to mmx; prefer "0660" and socket_group',
+        ),
+        (
+            "detect: yes",
+            "a.yaml:3: detect: milters are not looked for yet: only children with an endpoint are in",
+        ),
+        (
+            "metrics: {listen: 'localhost:9'}",
+            "a.yaml:3: metrics.listen: not built yet: no metrics are served",
+        ),
+        ("conditions: {x: remote}", "a.yaml:3: conditions.x: conditions are checked, but not evaluated yet"),
+    ],
+)
+def test_warnings(text: str, warning: str) -> None:
+    quiet = "" if text.startswith("detect") else "detect: no"
+    (only,) = warnings(f"{quiet}\nchildren: {{{CHILD}}}}}\n{text}")
+    assert only.startswith(warning)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("when", "[remote]"),
+        ("max_size", "1MiB"),
+        ("macros", "{mail: [i]}"),
+        ("recipients", "[x]"),
+        ("verdicts", "{quarantine: accept}"),
+        ("after", "[opendkim]"),
+    ],
+)
+def test_what_is_not_built_says_so(key: str, value: str) -> None:
+    (only,) = warnings(QUIET + f"children: {{{CHILD}, {key}: {value}}}}}")
+    assert only == f"a.yaml:2: children.a.{key}: {NOT_BUILT[key]}"
+
+
+def test_every_row_of_what_is_not_built_is_tested() -> None:
+    marks = test_what_is_not_built_says_so.pytestmark  # type: ignore[attr-defined]  # pytest puts it there
+    assert {key for key, _ in marks[0].args[1]} == set(NOT_BUILT)
+
+
+def test_an_observed_child_leaves_the_chain() -> None:
+    assert warnings(QUIET + f"children: {{{CHILD}, mode: observe}}}}") == [
+        f"a.yaml:2: children.a.mode: observe: {OBSERVED}",
+        "a.yaml:2: children: no child is in the chain; until one is, all mail passes unfiltered",
+    ]
+
+
+def test_a_known_child_without_an_endpoint_is_told_of() -> None:
+    told = warnings(QUIET + f"children: {{{CHILD}}}, opendkim: {{}}, rspamd: {{enabled: no}}}}")
+    assert told == [f"a.yaml:2: children.opendkim: {ABSENT} below it"]
+
+
+def test_two_children_on_one_endpoint() -> None:
+    (only,) = warnings(QUIET + f"children:\n  {CHILD}}}\n  b: {{endpoint: 'unix:/var/run/a'}}")
+    assert only.startswith("a.yaml:4: children.b.endpoint: unix:/var/run/a: a has the same endpoint, so")
+
+
+def test_a_key_that_stands_nowhere_has_no_line() -> None:
+    assert warnings("")[0].startswith("a.yaml: detect: milters are not looked for yet")
