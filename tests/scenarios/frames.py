@@ -1,7 +1,7 @@
 """A scenario's words to milter frames and back.
 
 One table for commands, one for replies: code -> (encode, decode) of the words behind the name. What does not
-decode is shown as `frame CODE data`, which encodes to the same bytes, so nothing that mmx may send is unprintable.
+decode is shown as `frame CODE data`, which encodes to the same bytes: nothing that mmx sends is unprintable.
 """
 
 import struct

@@ -1,8 +1,8 @@
 """Plays a scenario on a stage: the part that is the same for the core alone and for sockets.
 
-A stage carries bytes: it takes what peers send and hands back what mmx sends through `Player.received`, one frame a
-call. The player holds the queues, answers OPTNEG for children whose handshake is hidden, plays what the head says
-under `start`, then the steps, then lets the MTA go away and looks that nothing stays behind.
+A stage carries bytes: it takes what peers send and hands back what mmx sends through `Player.received`, one
+frame a call. The player holds the queues, answers OPTNEG for children whose handshake is hidden, plays what
+the head says under `start`, then the steps, then lets the MTA go away and looks that nothing stays behind.
 """
 
 import struct
@@ -19,7 +19,7 @@ CONTINUE: Final = framing.frame(reply.CONTINUE)
 
 
 class Stage(Protocol):
-    """Where a scenario is played. Every call returns only when all that follows from it at once has happened."""
+    """Where a scenario is played."""
 
     def send(self, peer: str, data: bytes) -> None:
         """The peer sends these bytes; for a child without a connection they are lost."""
@@ -53,7 +53,7 @@ class Player:
         self.scenario = scenario
         self.queues = Queues(scenario)
         self._in_preamble = True
-        self._unanswered: list[tuple[str, bytes]] = []
+        self._deaf = {child.name for child in scenario.children if child.reach == "deaf"}
 
     def received(self, peer: str, item: Item) -> bytes | None:
         """mmx sent this to the peer. Returns what the peer answers at once by itself, if anything."""
@@ -64,7 +64,7 @@ class Player:
         code = item[framing.CODE]
         if code == command.OPTNEG and (self._in_preamble or not self.scenario.handshake_shown):
             self.queues.history.append(f"   (OPTNEG with {peer})")
-            return None if child.reach == "deaf" else handshake(child)
+            return None if peer in self._deaf else handshake(child)
         if self._in_preamble:
             return CONTINUE if wants_reply(child, code) else None
         self.queues.put(peer, item)
@@ -106,6 +106,7 @@ class Player:
                 self.queues.mta_may_close |= step.peer == MTA
                 stage.hang_up(step.peer)
             case model.Reach():
+                self._deaf.discard(step.peer)
                 stage.reach(step.peer, step.reach)
             case model.Wait():
                 stage.wait(step.seconds)

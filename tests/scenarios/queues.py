@@ -1,7 +1,7 @@
 """What mmx has sent, by receiver, and the comparison with what a scenario expects.
 
-A queue holds frames and, once mmx has closed a connection, `Closed`. Closing a child is remarkable only where a step
-asks for it; closing the MTA must be expected (`Queues.mta_may_close` lifts that once the MTA itself has ended).
+A queue holds frames and, where mmx closed a connection, `Closed`. Closing a child matters only where a step
+asks for it; closing the MTA must be expected (`Queues.mta_may_close` lifts that once the MTA has ended).
 """
 
 from collections import deque
@@ -24,7 +24,7 @@ Item = bytes | Closed
 FAREWELL: Final = frozenset({command.ABORT, command.QUIT, command.MACRO})
 
 
-class Mismatch(AssertionError):
+class MismatchError(AssertionError):
     """mmx sent something else than the scenario expects."""
 
 
@@ -54,10 +54,8 @@ class Queues:
     def put(self, peer: str, item: Item) -> None:
         """mmx sent this."""
         self.history.append("   mmx: " + show(peer, item))
-        if isinstance(item, bytes) and item[framing.CODE] == command.MACRO and peer != MTA:
-            if not self._scenario.macros_shown:
-                return
-        self._queues[peer].append(item)
+        if self._scenario.macros_shown or not _is_macro(peer, item):
+            self._queues[peer].append(item)
 
     def take(self, step: Expect) -> None:
         """The next frame of the step's receiver must be the expected one."""
@@ -101,7 +99,7 @@ class Queues:
                     raise self.mismatch(None, f"after the MTA had gone came: {show(peer, item)}")
             self._queues[peer].clear()
 
-    def mismatch(self, step: Step | None, what: str) -> Mismatch:
+    def mismatch(self, step: Step | None, what: str) -> MismatchError:
         """A failure that shows the line, what came and what waits in all queues."""
         place = f"{self._scenario.path}:{step.line}" if step else f"{self._scenario.path}: at the end"
         lines = [f"{place}: {self._scenario.title}"]
@@ -111,10 +109,14 @@ class Queues:
         for peer, queue in self._queues.items():
             lines += [f"  waiting:  {show(peer, item)}" for item in queue]
         lines += ["  so far:", *(f"    {line}" for line in self.history[-30:])]
-        return Mismatch("\n".join(lines))
+        return MismatchError("\n".join(lines))
 
     def _may_close(self, peer: str) -> bool:
         return peer != MTA or self.mta_may_close
+
+
+def _is_macro(peer: str, item: Item) -> bool:
+    return isinstance(item, bytes) and peer != MTA and item[framing.CODE] == command.MACRO
 
 
 def _is_farewell(item: Item) -> bool:

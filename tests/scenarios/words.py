@@ -1,8 +1,8 @@
 """Words of a scenario line: text to bytes and back.
 
-A word is a run of bare characters and quoted pieces; `*N` behind a quoted piece repeats it, `+` between quoted
-pieces joins them. `~"..."` alone is a pattern. Text stands for its UTF-8 bytes; other bytes need escapes. `show`
-writes bytes so that `split` reads them back.
+A word is a run of bare characters and quoted pieces; `*N` behind a quoted piece repeats it, `+` between
+quoted pieces joins them. `~"..."` alone is a pattern. Text stands for its UTF-8 bytes; other bytes need
+escapes. `show` writes bytes so that `split` reads them back.
 """
 
 import re
