@@ -1,0 +1,277 @@
+"""Reaching a child.
+
+Theory: a connect to a unix socket never takes time, it succeeds or fails at once. So it is done in the
+callback that wants it, with our own non-blocking connect: event loops differ in what they make of a full
+backlog (EAGAIN), some report it as connected. A full backlog, like a lack of descriptors or memory, is the
+machine's shortage and not the child's fault: it is tried again, at short growing distances, until the time
+is up. A connect over TCP takes time, and names may need a resolver, so it is a task; several addresses are
+tried in order, each with its share of the time.
+
+Each failure is a Loss whose detail says what was tried, what the system said, and what an administrator can
+do.
+"""
+
+import asyncio
+import errno
+import grp
+import ipaddress
+import os
+import pwd
+import socket
+from collections.abc import Callable
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from mmx.aio.stream import Stream
+from mmx.core.action import Loss
+from mmx.settings.endpoint import Endpoint, InetEndpoint, UnixEndpoint
+
+FIRST_PAUSE: Final = 0.005
+"""Seconds before a connect that met a shortage is tried again; each further pause is longer by half."""
+LONGEST_PAUSE: Final = 0.25
+
+SHORTAGES: Final = frozenset({errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""What says something about the machine, and nothing about the child."""
+
+_REASONS: Final = {
+    errno.ENOENT: "missing",
+    errno.ENOTDIR: "missing",
+    errno.ECONNREFUSED: "refused",
+    errno.EACCES: "denied",
+    errno.EPERM: "denied",
+    errno.ETIMEDOUT: "timeout",
+    errno.ECONNRESET: "reset",
+} | dict.fromkeys(SHORTAGES, "resources")
+
+# RFC 6761, 6.3: this name always means the loopback addresses, so no resolver is asked.
+_LOCALHOST: Final = ("127.0.0.1", "::1")
+
+
+class Dialling:
+    """One attempt to reach a child within `within` seconds, a link wrapped around the result.
+
+    Ends in exactly one of: the stream connects (its owner hears `connected`), `start` returns a Loss,
+    `failed` is called with one, or `cancel`.
+    """
+
+    __slots__ = (
+        "_deadline",
+        "_endpoint",
+        "_failed",
+        "_is_attaching",
+        "_loop",
+        "_name",
+        "_pause",
+        "_stream",
+        "_task",
+        "_timer",
+    )
+
+    def __init__(
+        self,
+        stream: Stream,
+        failed: Callable[[Loss], None],
+        *,
+        name: str,
+        endpoint: Endpoint,
+        within: float,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._stream = stream
+        self._failed = failed
+        self._name = name
+        self._endpoint = endpoint
+        self._deadline = loop.time() + within
+        self._loop = loop
+        self._pause = FIRST_PAUSE
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._is_attaching = False
+
+    def start(self) -> Loss | None:
+        """Begin; a Loss if it failed already."""
+        if isinstance(self._endpoint, UnixEndpoint):
+            return self._try_unix(self._endpoint)
+        self._task = self._loop.create_task(self._reach(self._endpoint), name=f"dial {self._name}")
+        return None
+
+    def cancel(self) -> None:
+        """Stop; neither the stream's owner nor `failed` hears anything more."""
+        self._stream.abort()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._task is not None and not self._is_attaching:
+            self._task.cancel()
+
+    def _try_unix(self, endpoint: UnixEndpoint) -> Loss | None:
+        sock = None
+        try:
+            sock = socket.socket(
+                socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+            )
+            sock.connect(endpoint.path)
+        except OSError as error:
+            if sock is not None:
+                sock.close()
+            if error.errno in SHORTAGES and self._loop.time() + self._pause < self._deadline:
+                self._timer = self._loop.call_later(self._pause, self._try_again, endpoint)
+                self._pause = min(self._pause * 1.5, LONGEST_PAUSE)
+                return None
+            return explain(self._name, endpoint, error)
+        self._is_attaching = True
+        self._task = self._loop.create_task(self._attach(sock), name=f"attach {self._name}")
+        return None
+
+    def _try_again(self, endpoint: UnixEndpoint) -> None:
+        loss = self._try_unix(endpoint)
+        if loss is not None:
+            self._failed(loss)
+
+    async def _attach(self, sock: socket.socket) -> None:
+        """Have the event loop watch a connected socket. Never cancelled: see Stream.start."""
+        self._is_attaching = True
+        make = (
+            self._loop.create_unix_connection
+            if sock.family == socket.AF_UNIX
+            else self._loop.create_connection
+        )
+        try:
+            await make(lambda: self._stream, sock=sock)
+        except OSError as error:
+            sock.close()
+            self._failed(explain(self._name, self._endpoint, error))
+        else:
+            self._stream.start()
+
+    async def _reach(self, endpoint: InetEndpoint) -> None:
+        result = await self._connect(endpoint)
+        if isinstance(result, Loss):
+            self._failed(result)
+        else:
+            await self._attach(result)
+
+    async def _connect(self, endpoint: InetEndpoint) -> socket.socket | Loss:
+        try:
+            async with asyncio.timeout(self._deadline - self._loop.time()):
+                addresses = await resolve(endpoint)
+        except TimeoutError:
+            return Loss("timeout", f"the resolver did not find {endpoint.host} of {self._name} in time")
+        except socket.gaierror as error:
+            return Loss("other", f"no address for {endpoint.host} of {self._name}: {error.strerror}")
+        losses: list[Loss] = []
+        for number, address in enumerate(addresses):
+            share = (self._deadline - self._loop.time()) / (len(addresses) - number)
+            result = await self._connect_to(address, share, endpoint)
+            if isinstance(result, socket.socket):
+                return result
+            losses.append(result)
+        return next((loss for loss in losses if loss.reason == "timeout"), losses[-1])
+
+    async def _connect_to(
+        self, address: "Address", within: float, endpoint: InetEndpoint
+    ) -> socket.socket | Loss:
+        deadline = self._loop.time() + within
+        pause = FIRST_PAUSE
+        while True:
+            sock = None
+            try:
+                sock = socket.socket(
+                    address[0], socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+                )
+                async with asyncio.timeout_at(deadline):
+                    await self._loop.sock_connect(sock, address[1])
+            except TimeoutError:
+                _close(sock)
+                return Loss(
+                    "timeout", f"{self._name} at {endpoint} ({address[1][0]}) does not answer to a connect"
+                )
+            except OSError as error:
+                _close(sock)
+                if error.errno not in SHORTAGES or self._loop.time() + pause >= deadline:
+                    return explain(self._name, endpoint, error)
+            except BaseException:
+                _close(sock)
+                raise
+            else:
+                return sock
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_PAUSE)
+
+
+Address = tuple[socket.AddressFamily, tuple[Any, ...]]
+
+
+async def resolve(endpoint: InetEndpoint) -> list[Address]:
+    """The addresses of an endpoint in the order to try; at least one, or socket.gaierror."""
+    hosts = _LOCALHOST if endpoint.host.rstrip(".").lower() == "localhost" else (endpoint.host,)
+    try:
+        return [_literal(host, endpoint.port) for host in hosts]
+    except ValueError:
+        pass
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+    return [(family, address) for family, _, _, _, address in found]
+
+
+def _literal(host: str, port: int) -> Address:
+    if ipaddress.ip_address(host).version == 6:
+        return socket.AF_INET6, (host, port, 0, 0)
+    return socket.AF_INET, (host, port)
+
+
+def _close(sock: socket.socket | None) -> None:
+    if sock is not None:
+        sock.close()
+
+
+def explain(name: str, endpoint: Endpoint, error: OSError) -> Loss:
+    """What a failed connect means, and what to try."""
+    number = error.errno or 0
+    reason = _REASONS.get(number, "other")
+    said = f"{os.strerror(number)} ({errno.errorcode[number]})" if number in errno.errorcode else str(error)
+    return Loss(reason, f"{name} at {endpoint}: {said}; {_advice(name, endpoint, reason)}")
+
+
+def _advice(name: str, endpoint: Endpoint, reason: str) -> str:
+    if reason == "denied" and isinstance(endpoint, UnixEndpoint):
+        return _how_to_permit(endpoint.path)
+    if reason == "resources":
+        return f"{name} accepts connections too slowly, or this machine is short of descriptors or memory"
+    if reason == "missing":
+        return f"is {name} running, and is this the path it listens on?"
+    if reason == "refused":
+        return f"is {name} running, and does it listen here?"
+    return f"is {name} reachable from this machine?"
+
+
+def _how_to_permit(path: str) -> str:
+    """Which directory or socket on the way denies, and how to be let in."""
+    user = _user_name()
+    place = PurePosixPath(path)
+    for step in (*reversed(place.parents), place):
+        wanted = os.R_OK | os.W_OK if step == place else os.X_OK
+        try:
+            if os.access(step, wanted, effective_ids=True):
+                continue
+            group = _group_name(os.stat(step).st_gid)  # noqa: PTH116 - a path that is never opened
+        except OSError:
+            break
+        return (
+            f"{step} does not let user {user} in: add the user to the group that may use it "
+            f"(usermod -aG {group} {user}) and restart mmx, or change the mode of the socket"
+        )
+    return f"let user {user} use the socket: add the user to the group of its owner, and restart mmx"
+
+
+def _user_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"with uid {os.geteuid()}"
+
+
+def _group_name(number: int) -> str:
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)

@@ -1,0 +1,26 @@
+"""How much the process may take: file descriptors, and sessions by them."""
+
+import contextlib
+import resource
+from typing import Final
+
+RESERVED: Final = 64
+"""Descriptors for everything but sessions: log, listeners, probes, handshakes."""
+PER_SESSION: Final = 3
+"""Descriptors of a session besides one a child: the MTA's link, a spool file, one to spare."""
+FEWEST_SESSIONS: Final = 256
+
+
+def raise_descriptor_limit() -> int:
+    """Raise the soft limit of file descriptors to the hard one; the limit that holds now."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def session_limit(configured: int | None, *, descriptors: int, children: int) -> int:
+    """Sessions that may be open at once: as configured, else what the descriptors are enough for."""
+    if configured is not None:
+        return configured
+    return max(FEWEST_SESSIONS, (descriptors - RESERVED) // (children + PER_SESSION))

@@ -1,0 +1,31 @@
+"""Descriptors and sessions."""
+
+import resource
+
+import pytest
+
+from mmx.aio.limits import raise_descriptor_limit, session_limit
+
+
+def test_the_soft_limit_becomes_the_hard_one() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 300), hard))
+    try:
+        assert raise_descriptor_limit() == hard
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    ("configured", "descriptors", "children", "sessions"),
+    [
+        (None, 1024, 3, 256),
+        (None, 4096, 3, 672),
+        (None, 65536, 5, 8184),
+        (None, 64, 0, 256),
+        (10, 65536, 3, 10),
+        (100_000, 1024, 3, 100_000),
+    ],
+)
+def test_session_limit(configured: int | None, descriptors: int, children: int, sessions: int) -> None:
+    assert session_limit(configured, descriptors=descriptors, children=children) == sessions
