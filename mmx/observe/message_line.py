@@ -1,0 +1,55 @@
+"""The log lines about mail: one a message, one a failed child.
+
+    message session=1f00c3a7 queue_id=4XyZ12 client=mail.example.net from=<a@example.net> recipients=2
+    size=1432 verdict=reject reply="550 5.7.1 no" by=opendmarc seconds=0.021 child.opendkim=accept@EOM/0.004
+    ... (one line)
+
+What has no value is left out; a child's share is its verdict, the command at which it gave it, and the
+seconds that it was waited for, after a colon why. All values are escaped (mmx.observe.log), so one event is
+one line whatever a peer sends.
+"""
+
+from typing import Final
+
+from mmx.core.action import ChildFailed, ChildRecord, MessageRecord
+from mmx.observe.log import escape, fields
+
+LONGEST_DETAIL: Final = 600
+"""Characters of the explanation of a failure: it names paths and says what to do."""
+
+
+def message_line(record: MessageRecord) -> str:
+    """The line of one message."""
+    values: dict[str, object] = {
+        "session": record.session,
+        "queue_id": record.queue_id or None,
+        "client": record.client or None,
+        "helo": record.helo or None,
+        "from": record.sender or None,
+        "recipients": record.recipients,
+        "refused": record.refused_recipients or None,
+        "size": record.size,
+        "verdict": record.verdict,
+        "reply": record.reply or None,
+        "by": record.decider or None,
+        "why": record.why or None,
+        "seconds": record.seconds,
+    }
+    values.update({f"child.{child.name}": _share(child) for child in record.children})
+    return f"message {fields(**values)}"
+
+
+def failure_line(session: str, failed: ChildFailed) -> str:
+    """The line of a child that failed; the detail says what to try."""
+    child = failed.child.plan.name
+    values = fields(
+        session=session, child=child, step=failed.step, reason=failed.reason, action=failed.action or None
+    )
+    detail = f": {escape(failed.detail, LONGEST_DETAIL)}" if failed.detail else ""
+    return f"child failed {values}{detail}"
+
+
+def _share(child: ChildRecord) -> str:
+    place = f"@{child.stage}" if child.stage else ""
+    detail = f":{child.detail}" if child.detail else ""
+    return f"{child.verdict}{place}/{child.seconds:.3f}{detail}"
