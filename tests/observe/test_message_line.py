@@ -48,7 +48,8 @@ def test_a_child_without_a_stage() -> None:
 
 
 def test_no_sender_can_forge_a_line() -> None:
-    line = message_line(replace(RECORD, sender=b'<a"\nmessage verdict=accept \x1b[2J\xff@x>', helo=b"x" * 5000))
+    forged = b'<a"\nmessage verdict=accept \x1b[2J\xff@x>'
+    line = message_line(replace(RECORD, sender=forged, helo=b"x" * 5000))
     assert "\n" not in line
     assert "\x1b" not in line
     assert line.isascii()

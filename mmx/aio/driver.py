@@ -1,0 +1,340 @@
+"""One MTA connection: a session of the core, the links it speaks through, and its timer.
+
+Theory: whatever happens (frames, a link up, lost or blocked, time) enters the core through `_enter`. Then
+`_settle` does what the core wants, in this order: each peer's outbox is written, in one write a peer; the
+actions are performed in order; dials that failed at once are reported back; and again until nothing is
+left. All of it in the callback that brought the input: there is no task, no future and no wait between a
+child's answer and the reply to the MTA.
+
+A callback that comes while settling (a transport that reports a full buffer from inside `write`) enters the
+core too, and what follows from it is done by the settling that is under way.
+
+There is one timer. It is set for the earliest deadline seen and not touched when the deadline moves away:
+it fires, finds that it is too early, and is set anew. So traffic costs no timers.
+
+An exception out of the core is a fault of mmx: it is logged with its traceback and the core answers that
+message with 451 (`internal_error`). If that fails too the MTA link is closed, and Postfix does what its
+milter_default_action says.
+"""
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from mmx.aio.dial import Dialling
+from mmx.aio.stream import Stream
+from mmx.core.action import (
+    ChildFailed,
+    Close,
+    CloseMta,
+    Dial,
+    Loss,
+    MessageEnded,
+    PauseMta,
+    Ready,
+    Remark,
+    ResumeMta,
+)
+from mmx.core.child import Child
+from mmx.core.session import Session
+
+TIMER_GRAIN: Final = 0.001
+"""Seconds that an event loop's timer may fire early: uvloop's clock counts milliseconds."""
+
+_log = logging.getLogger(__name__)
+
+
+class Surroundings(Protocol):
+    """What all sessions share."""
+
+    def make_stream(self, owner: "Driver | ChildLink", *, accepted: bool) -> Stream: ...
+
+    def dial(self, child: Child, stream: Stream, failed: Callable[[Loss], None]) -> Dialling | Loss: ...
+
+    def began(self, driver: "Driver") -> None: ...
+
+    def note(self, driver: "Driver", note: Ready | ChildFailed | MessageEnded | Remark) -> None: ...
+
+    def ended(self, driver: "Driver") -> None: ...
+
+
+class ChildLink:
+    """One connection to a child, from dialling to its end; the child may be dialled again with a new one."""
+
+    __slots__ = ("_driver", "child", "dialling", "stream")
+
+    def __init__(self, driver: "Driver", child: Child, surroundings: Surroundings) -> None:
+        self._driver = driver
+        self.child = child
+        self.stream = surroundings.make_stream(self, accepted=False)
+        self.dialling: Dialling | None = None
+
+    def failed(self, loss: Loss) -> None:
+        self._driver.child_lost(self, loss)
+
+    def connected(self) -> None:
+        self.dialling = None
+        self._driver.child_up(self)
+
+    def received(self, frames: list[bytes]) -> None:
+        self._driver.child_received(self, frames)
+
+    def lost(self, loss: Loss) -> None:
+        self._driver.child_lost(self, loss)
+
+    def blocked(self, blocked: bool) -> None:
+        self._driver.child_blocked(self, blocked)
+
+    def close(self) -> None:
+        """Stop dialling, or close once everything is written."""
+        if self.dialling is not None:
+            self.dialling.cancel()
+            self.dialling = None
+        else:
+            self.stream.close()
+
+
+class Driver:
+    """Owner of the MTA's link. `session` is the core's."""
+
+    __slots__ = (
+        "_at_once",
+        "_links",
+        "_loop",
+        "_over",
+        "_settling",
+        "_surroundings",
+        "_timer",
+        "_timer_at",
+        "mta",
+        "name",
+        "session",
+    )
+
+    def __init__(
+        self, session: Session, name: str, surroundings: Surroundings, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.session = session
+        self.name = name
+        self._surroundings = surroundings
+        self._loop = loop
+        self.mta = surroundings.make_stream(self, accepted=True)
+        self._links: dict[int, ChildLink] = {}
+        self._at_once: list[tuple[ChildLink, Loss]] = []
+        self._settling = False
+        self._over = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = math.inf
+
+    # The MTA's link.
+
+    def connected(self) -> None:
+        self._surroundings.began(self)
+        self._watch()
+
+    def received(self, frames: list[bytes]) -> None:
+        self._feed(self.mta, frames, self.session.from_mta)
+
+    def lost(self, loss: Loss) -> None:
+        if loss.reason == "frame":
+            self._enter(self.session.unreadable_mta, loss.detail)
+        else:
+            self._enter(self.session.mta_lost, loss.detail)
+
+    def blocked(self, blocked: bool) -> None:
+        self._enter(self.session.mta_blocked, blocked)
+
+    # The children's links. A link that was given up never gets here: its stream has no owner any more.
+
+    def child_up(self, link: ChildLink) -> None:
+        self._enter(self.session.child_up, link.child)
+
+    def child_received(self, link: ChildLink, frames: list[bytes]) -> None:
+        child = link.child
+        from_child = self.session.from_child
+        self._feed(link.stream, frames, lambda frame: from_child(child, frame))
+
+    def child_lost(self, link: ChildLink, loss: Loss) -> None:
+        if self._links.get(id(link.child)) is link:
+            del self._links[id(link.child)]
+            link.child.out.clear()
+            self._enter(self.session.child_lost, link.child, loss)
+
+    def child_blocked(self, link: ChildLink, blocked: bool) -> None:
+        self._enter(self.session.child_blocked, link.child, blocked)
+
+    # Orders from the service.
+
+    def close_if_idle(self) -> None:
+        """End the session unless a message is under way: the daemon stops."""
+        if not self.session.in_transaction:
+            self.close()
+
+    def close(self) -> None:
+        """End the session: the daemon stops and cannot wait."""
+        self.mta.close()
+        self._enter(self.session.mta_lost, "mmx is stopping")
+
+    # The way into the core, and what comes out of it.
+
+    def _feed(self, stream: Stream, frames: list[bytes], take: Callable[[bytes], None]) -> None:
+        session = self.session
+        session.now = self._loop.time()
+        for frame in frames:
+            self._call(take, frame)
+            if session.actions:
+                self._settle()
+                if not stream.is_open:
+                    return
+        self._settle()
+
+    def _enter(self, entry: Callable[..., None], *args: Any) -> None:
+        self.session.now = self._loop.time()
+        self._call(entry, *args)
+        self._settle()
+
+    def _call(self, entry: Callable[..., None], *args: Any) -> None:
+        try:
+            entry(*args)
+        except Exception:  # noqa: BLE001 - a fault of ours must end in a defined verdict
+            _log.exception("session=%s internal error; the message is refused with 451", self.name)
+            try:
+                self.session.internal_error()
+            except Exception:  # noqa: BLE001 - likewise
+                _log.exception("session=%s cannot go on; its connections are closed", self.name)
+                self._give_up()
+
+    def _settle(self) -> None:
+        if self._settling:
+            return
+        self._settling = True
+        session = self.session
+        try:
+            self._write()
+            while session.actions or self._at_once:
+                self._act()
+                self._write()
+        except Exception:  # noqa: BLE001 - a session must not hang
+            _log.exception("session=%s cannot be carried on; its connections are closed", self.name)
+            self._give_up()
+        finally:
+            self._settling = False
+        if session.finished or self._over:
+            self._end()
+        elif session.deadline < self._timer_at:
+            self._watch()
+
+    def _write(self) -> None:
+        session = self.session
+        while session.mta_out:
+            self.mta.write(session.mta_out)
+            if session.mta_stalled and not self.mta.is_blocked:
+                self._call(session.mta_blocked, False)
+        for child in session.children:
+            while child.out:
+                link = self._links.get(id(child))
+                if link is None or not link.stream.is_open:
+                    break
+                link.stream.write(child.out)
+                if child.stalled and not link.stream.is_blocked:
+                    self._call(session.child_blocked, child, False)
+
+    def _act(self) -> None:
+        session = self.session
+        actions = session.actions[:]
+        session.actions.clear()
+        for action in actions:
+            _PERFORM[type(action)](self, action)
+        failures, self._at_once = self._at_once, []
+        for link, loss in failures:
+            if self._links.get(id(link.child)) is link:
+                del self._links[id(link.child)]
+                self._call(session.child_lost, link.child, loss)
+
+    def _dial(self, action: Dial) -> None:
+        child = action.child
+        former = self._links.pop(id(child), None)
+        if former is not None:
+            former.close()
+        link = self._links[id(child)] = ChildLink(self, child, self._surroundings)
+        result = self._surroundings.dial(child, link.stream, link.failed)
+        if isinstance(result, Loss):
+            self._at_once.append((link, result))
+        else:
+            link.dialling = result
+
+    def _close(self, action: Close) -> None:
+        link = self._links.pop(id(action.child), None)
+        if link is not None:
+            if action.child.out:
+                link.stream.write(action.child.out)
+            link.close()
+        action.child.out.clear()
+
+    def _close_mta(self, _: CloseMta) -> None:
+        self.mta.close()
+        self._call(self.session.mta_lost, "")
+
+    def _pause_mta(self, _: PauseMta) -> None:
+        self.mta.pause_reading()
+
+    def _resume_mta(self, _: ResumeMta) -> None:
+        self.mta.resume_reading()
+
+    def _note(self, action: Ready | ChildFailed | MessageEnded | Remark) -> None:
+        self._surroundings.note(self, action)
+
+    # Time.
+
+    def _watch(self) -> None:
+        """Have the timer ring at the deadline; an earlier ring is left as it is."""
+        deadline = self.session.deadline
+        if deadline < self._timer_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_at = deadline
+            self._timer = self._loop.call_at(deadline, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._timer_at = math.inf
+        deadline = self.session.deadline
+        now = self._loop.time()
+        if now + TIMER_GRAIN < deadline:
+            self._watch()
+            return
+        self.session.now = max(now, deadline)
+        self._call(self.session.on_time)
+        self._settle()
+
+    # The end.
+
+    def _give_up(self) -> None:
+        self.mta.abort()
+        self._over = True
+
+    def _end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._timer_at = -math.inf
+        for link in self._links.values():
+            link.close()
+        self._links.clear()
+        self.mta.close()
+        self._surroundings.ended(self)
+
+
+_PERFORM: Final[dict[type, Callable[[Driver, Any], None]]] = {
+    Dial: Driver._dial,  # noqa: SLF001 - the table belongs to the class
+    Close: Driver._close,  # noqa: SLF001
+    CloseMta: Driver._close_mta,  # noqa: SLF001
+    PauseMta: Driver._pause_mta,  # noqa: SLF001
+    ResumeMta: Driver._resume_mta,  # noqa: SLF001
+    Ready: Driver._note,  # noqa: SLF001
+    ChildFailed: Driver._note,  # noqa: SLF001
+    MessageEnded: Driver._note,  # noqa: SLF001
+    Remark: Driver._note,  # noqa: SLF001
+}

@@ -1,0 +1,67 @@
+"""The set of listeners. At a reload new ones are opened first; only if all can be opened, old ones go."""
+
+import logging
+import os
+from collections.abc import MutableMapping
+
+from mmx.aio.listener import Access, Listener, ProtocolFactory, inherited_listeners, open_listener
+from mmx.errors import MmxError
+from mmx.settings.model import Listener as ListenerSettings
+from mmx.settings.model import Settings
+
+_log = logging.getLogger(__name__)
+
+
+class Listeners:
+    """Where the MTA is waited for; `factory` makes the protocol of each connection."""
+
+    def __init__(self, factory: ProtocolFactory) -> None:
+        self._factory = factory
+        self._inherited: list[Listener] = []
+        self._open: dict[ListenerSettings, Listener] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """What is listened on, for people."""
+        return [listener.endpoint for listener in (*self._inherited, *self._open.values())]
+
+    async def start(self, settings: Settings, environment: MutableMapping[str, str] = os.environ) -> None:
+        """Listen on what systemd handed over, else on what the settings say; raises MmxError."""
+        self._inherited = inherited_listeners(environment)
+        try:
+            for listener in self._inherited:
+                await listener.serve(self._factory, settings.limits.backlog)
+        except MmxError:
+            self.close()
+            raise
+        if not self._inherited:
+            await self.change(settings)
+
+    async def change(self, settings: Settings) -> None:
+        """Listen on what the settings say; raises MmxError and changes nothing if that cannot be."""
+        if self._inherited:
+            return
+        access = Access(settings.socket_mode, settings.socket_group)
+        added: dict[ListenerSettings, Listener] = {}
+        try:
+            for wanted in settings.listeners:
+                if wanted in self._open:
+                    self._open[wanted].permit(access)
+                else:
+                    added[wanted] = listener = await open_listener(wanted, access)
+                    await listener.serve(self._factory, settings.limits.backlog)
+        except MmxError:
+            for listener in added.values():
+                listener.close()
+            raise
+        for gone in self._open.keys() - set(settings.listeners):
+            _log.info("no longer listening on %s", self._open[gone].endpoint)
+            self._open.pop(gone).close()
+        self._open |= added
+
+    def close(self) -> None:
+        """Accept nothing more."""
+        for listener in (*self._inherited, *self._open.values()):
+            listener.close()
+        self._inherited = []
+        self._open = {}

@@ -1,0 +1,58 @@
+"""The settings as the core wants them: which children a session speaks to, in order, and its bounds."""
+
+from mmx.core.plan import POSTFIX_MACROS, Chain, ChildPlan
+from mmx.core.plan import Limits as CoreLimits
+from mmx.settings.model import ChildSettings, Limits, Macros, Settings
+from mmx.wire import option
+
+
+def make_chain(settings: Settings) -> Chain:
+    """The chain for sessions to come: the children that have a say."""
+    return Chain(
+        children=tuple(_child(child) for child in settings.chain),
+        limits=_limits(settings.limits),
+        base_macros=_base_macros(settings.mta_macros),
+        name_in_reply=settings.name_in_reply,
+    )
+
+
+def _child(child: ChildSettings) -> ChildPlan:
+    return ChildPlan(
+        name=child.name,
+        endpoint=str(child.endpoint),
+        content=child.content.value,
+        unreachable=child.default_action.unreachable.value,
+        died=child.default_action.died.value,
+        connect_timeout=child.connect_timeout,
+        command_timeout=child.command_timeout,
+        content_timeout=child.content_timeout,
+        pipelining=child.pipelining,
+    )
+
+
+def _limits(limits: Limits) -> CoreLimits:
+    return CoreLimits(
+        message_timeout=limits.message_timeout,
+        idle_timeout=limits.idle_timeout,
+        progress_interval=limits.progress_interval,
+        foreign_event_timeout=limits.foreign_event_timeout,
+        max_edits=limits.max_edits,
+        output_high_water=limits.output_high_water,
+    )
+
+
+def _base_macros(macros: Macros) -> dict[int, tuple[bytes, ...]]:
+    """The lists of main.cf; Postfix's default list for a stage nobody has told mmx about."""
+    told = {
+        option.STAGE_CONNECT: macros.connect,
+        option.STAGE_HELO: macros.helo,
+        option.STAGE_MAIL: macros.mail,
+        option.STAGE_RCPT: macros.rcpt,
+        option.STAGE_DATA: macros.data,
+        option.STAGE_EOH: macros.end_of_header,
+        option.STAGE_EOM: macros.end_of_message,
+    }
+    return {
+        stage: POSTFIX_MACROS[stage] if names is None else tuple(name.encode() for name in names)
+        for stage, names in told.items()
+    }

@@ -1,0 +1,263 @@
+"""The life of the daemon: start, reload, stop.
+
+Start       spool checked, listeners bound, connections accepted, hands shaken with every child, READY to
+systemd.
+            What is missing ends the start with an exit code and a text that says what to do; a child that
+            is missing does not, it is only a warning.
+SIGHUP      the settings are read again. If they are wrong, or something they need cannot be had, everything
+stays as it
+            was and each problem is logged. Otherwise new sessions follow them at once and open ones at
+            their next MAIL. Reloads are done one at a time; those asked for meanwhile become one.
+SIGTERM,    nothing more is accepted, sessions between messages end, the others may finish their message
+within SIGINT      `drain_timeout`.
+"""
+
+import asyncio
+import importlib.metadata
+import logging
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from mmx.aio.handshake import shake_hands
+from mmx.aio.limits import raise_descriptor_limit, session_limit
+from mmx.aio.listeners import Listeners
+from mmx.aio.notify import Notifier
+from mmx.aio.plan import make_chain
+from mmx.aio.sessions import REPEAT, Sessions
+from mmx.aio.spool import check_directory
+from mmx.aio.throttle import Throttle
+from mmx.core.action import Loss
+from mmx.core.plan import Chain, ChildPlan
+from mmx.errors import EX_OK, MmxError, SettingsError
+from mmx.observe import log
+from mmx.settings.load import Loaded, load
+from mmx.settings.model import Settings
+from mmx.wire.payload import Options
+
+OLDEST_UVLOOP: Final = (0, 23)
+
+_ACTION_NAMES: Final = (
+    *(
+        "ADDHDRS",
+        "CHGBODY",
+        "ADDRCPT",
+        "DELRCPT",
+        "CHGHDRS",
+        "QUARANTINE",
+        "CHGFROM",
+        "ADDRCPT_PAR",
+        "SETSYMLIST",
+    ),
+)
+"""Names of the action bits, lowest first (N1)."""
+
+_log = logging.getLogger(__name__)
+
+
+def run(loaded: Loaded, path: Path) -> int:
+    """Be the daemon until a signal ends it; `path` is read again at a reload. The exit code."""
+    try:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(Service(loaded, path).run())
+    except MmxError as error:
+        _log.error("%s", error)
+        return error.exit_code
+    return EX_OK
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """The event loop to use: uvloop if it is installed and new enough, else the standard library's."""
+    try:
+        import uvloop  # noqa: PLC0415 - optional
+    except ImportError:
+        _log.debug("event loop: asyncio's own, uvloop is not installed")
+        return asyncio.new_event_loop
+    version = importlib.metadata.version("uvloop")
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_UVLOOP:
+        _log.debug("event loop: asyncio's own, uvloop %s is too old", version)
+        return asyncio.new_event_loop
+    _log.debug("event loop: uvloop %s", version)
+    return uvloop.new_event_loop
+
+
+class Service:
+    """The daemon inside a running event loop."""
+
+    def __init__(self, loaded: Loaded, path: Path, notifier: Notifier | None = None) -> None:
+        self._settings = loaded.settings
+        self._log_is_fixed = loaded.origins.get("log.level") == "--verbose"
+        self._path = path
+        self._notifier = notifier or Notifier()
+        self._wake = asyncio.Event()
+        self._stop_asked = False
+        self._reload_asked = False
+        self._greeting: asyncio.Task[None] | None = None
+        self._accept_throttle = Throttle(REPEAT)
+        self._descriptors = 0
+
+    async def run(self) -> None:
+        """From start to stop; raises MmxError if the start fails."""
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._on_loop_error)
+        self._descriptors = raise_descriptor_limit()
+        settings = self._settings
+        check_directory(Path(settings.spool_directory))
+        chain = make_chain(settings)
+        self._sessions = Sessions(
+            settings, chain, max_sessions=self._max_sessions(settings, chain), loop=loop
+        )
+        self._listeners = Listeners(self._sessions.accept)
+        for number, ask in (
+            (signal.SIGTERM, self.stop),
+            (signal.SIGINT, self.stop),
+            (signal.SIGHUP, self.reload),
+        ):
+            loop.add_signal_handler(number, ask)
+        try:
+            await self._listeners.start(settings)
+            _log.info("listening on %s", ", ".join(self._listeners.names))
+            self._greet(chain)
+            await self._obey()
+        finally:
+            await self._end()
+
+    def stop(self) -> None:
+        """Ask for the end."""
+        self._stop_asked = True
+        self._wake.set()
+
+    def reload(self) -> None:
+        """Ask for the settings to be read again."""
+        self._reload_asked = True
+        self._wake.set()
+
+    async def _obey(self) -> None:
+        while not self._stop_asked:
+            await self._wake.wait()
+            self._wake.clear()
+            if self._reload_asked and not self._stop_asked:
+                self._reload_asked = False
+                await self._reload()
+
+    async def _end(self) -> None:
+        self._notifier.stopping()
+        self._listeners.close()
+        if self._greeting is not None:
+            self._greeting.cancel()
+        if len(self._sessions):
+            _log.info("stopping: %d sessions are open", len(self._sessions))
+        await self._sessions.drain(self._settings.limits.drain_timeout)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+        _log.info("stopped")
+
+    # Reload.
+
+    async def _reload(self) -> None:
+        self._notifier.reloading()
+        try:
+            loaded = await asyncio.to_thread(load, self._path)
+            await self._change(loaded.settings)
+        except SettingsError as error:
+            for problem in error.problems:
+                _log.error("%s", problem)
+            self._keep("the settings are wrong")
+        except MmxError as error:
+            _log.error("%s", error)
+            self._keep("something they need cannot be had")
+        else:
+            for warning in loaded.warnings:
+                _log.warning("%s", warning)
+
+    def _keep(self, why: str) -> None:
+        _log.error("reload of %s: %s; the former settings stay in force", self._path, why)
+        self._notifier.ready("reload failed, former settings in force")
+
+    async def _change(self, settings: Settings) -> None:
+        if settings.spool_directory != self._settings.spool_directory:
+            check_directory(Path(settings.spool_directory))
+        await self._listeners.change(settings)
+        chain = make_chain(settings)
+        changes = describe_change(self._sessions.chain, chain)
+        self._sessions.change(settings, chain, max_sessions=self._max_sessions(settings, chain))
+        if settings.log != self._settings.log and not self._log_is_fixed:
+            log.set_up(settings.log)
+        unchanged = settings == self._settings
+        self._settings = settings
+        _log.info(
+            "reloaded %s: %s", self._path, "no change" if unchanged else "; ".join(changes) or "same children"
+        )
+        self._greet(chain)
+
+    def _max_sessions(self, settings: Settings, chain: Chain) -> int:
+        return session_limit(
+            settings.limits.max_sessions, descriptors=self._descriptors, children=len(chain.children)
+        )
+
+    # Handshakes.
+
+    def _greet(self, chain: Chain) -> None:
+        """Shake hands with every child in the background, then tell systemd that all is ready."""
+        if self._greeting is not None:
+            self._greeting.cancel()
+        self._greeting = asyncio.get_running_loop().create_task(self._greet_all(chain), name="handshakes")
+
+    async def _greet_all(self, chain: Chain) -> None:
+        plans = chain.children
+        if not plans:
+            _log.warning("no children: mail passes unchecked")
+        max_frame = self._settings.limits.max_frame
+        knowledge = self._sessions.knowledge
+        results = await asyncio.gather(*(shake_hands(plan, knowledge, max_frame=max_frame) for plan in plans))
+        for plan, result in zip(plans, results, strict=True):
+            _report(plan, result)
+        down = sum(isinstance(result, Loss) for result in results)
+        self._notifier.ready(f"{len(plans)} children, {down} down")
+
+    def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """asyncio reports each accept that fails for want of descriptors: thousands in a row."""
+        message = str(context.get("message", ""))
+        if "accept" in message and isinstance(context.get("exception"), OSError):
+            if self._accept_throttle.passes("accept", loop.time()) is not None:
+                _log.error("cannot accept a connection: %s; they wait in the backlog", context["exception"])
+            return
+        _log.error("fault in a callback: %s", message, exc_info=context.get("exception"))
+
+
+def _report(plan: ChildPlan, result: Options | Loss) -> None:
+    if isinstance(result, Loss):
+        _log.warning(
+            "child %s is down (%s): %s; default action: %s",
+            plan.name,
+            result.reason,
+            result.detail,
+            plan.unreachable,
+        )
+        return
+    actions = [name for bit, name in enumerate(_ACTION_NAMES) if result.actions >> bit & 1]
+    _log.info(
+        "child %s at %s: version %d, may use %s, protocol %#x",
+        plan.name,
+        plan.endpoint,
+        result.version,
+        " ".join(actions) or "no action",
+        result.protocol,
+    )
+
+
+def describe_change(old: Chain, new: Chain) -> list[str]:
+    """What a reload changes about the children, for people."""
+    before = {plan.name: plan for plan in old.children}
+    after = {plan.name: plan for plan in new.children}
+    changes = [f"child {name} removed" for name in before if name not in after]
+    changes += [f"child {name} added" for name in after if name not in before]
+    changes += [f"child {name} changed" for name in after if name in before and after[name] != before[name]]
+    common = [name for name in after if name in before]
+    if common != [name for name in before if name in after]:
+        changes.append(f"order is now {', '.join(after)}")
+    if old.limits != new.limits:
+        changes.append("limits changed")
+    return changes

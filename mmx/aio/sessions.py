@@ -1,0 +1,185 @@
+"""All sessions of the process, and what they share: chain, knowledge, breakers, spool budget.
+
+A connection above `max_sessions`, like a MAIL while the spool is full, is answered, with 451 for its mail:
+silence would be a time-out for the client, and a refused connection the MTA's own default action.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from mmx.aio.dial import Dialling
+from mmx.aio.driver import ChildLink, Driver
+from mmx.aio.reach import Reach
+from mmx.aio.spool import FileSpool, SpoolBudget
+from mmx.aio.stream import Stream
+from mmx.aio.throttle import Throttle
+from mmx.core.action import ChildFailed, Loss, MessageEnded, Ready, Remark
+from mmx.core.child import Child
+from mmx.core.negotiation import Knowledge
+from mmx.core.plan import Chain
+from mmx.core.session import Session
+from mmx.observe.message_line import failure_line, message_line
+from mmx.settings.model import Settings
+
+REPEAT: Final = 60.0
+"""Seconds between two log lines that say the same."""
+
+_HANDSHAKE_STEPS: Final = frozenset({"connect", "OPTNEG"})
+
+_log = logging.getLogger(__name__)
+_LEVELS: Final = logging.getLevelNamesMapping()
+
+
+class Sessions:
+    """The surroundings of every driver. `max_sessions` counts connections of the MTA."""
+
+    def __init__(
+        self, settings: Settings, chain: Chain, *, max_sessions: int, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._loop = loop
+        self._settings = settings
+        self._max_sessions = max_sessions
+        self._drivers: set[Driver] = set()
+        self._throttle = Throttle(REPEAT)
+        # A restart goes on above the names that it used before, unless there were 256 sessions a second.
+        self._serial = int(time.time() * 256)
+        self._draining = False
+        self._all_ended = asyncio.Event()
+        self.chain = chain
+        self.knowledge = Knowledge()
+        self.budget = SpoolBudget(settings.limits.max_spool)
+        self.reach = Reach(self.knowledge, max_frame=settings.limits.max_frame, loop=loop)
+
+    def __len__(self) -> int:
+        return len(self._drivers)
+
+    def accept(self) -> Stream:
+        """A new session for a connection of the MTA: the protocol factory of the listeners."""
+        self._serial += 1
+        name = f"{self._serial & 0xFFFFFFFF:08x}"
+        session = Session(
+            self.chain,
+            name=name,
+            now=self._loop.time(),
+            knowledge=self.knowledge,
+            new_spool=self._new_spool,
+            refusal=self._refuse_session(),
+            refuse_mail=self._refuse_mail,
+        )
+        return Driver(session, name, self, self._loop).mta
+
+    def change(self, settings: Settings, chain: Chain, *, max_sessions: int) -> None:
+        """New settings: for new sessions at once, for the others at their next MAIL."""
+        moved = {plan.name: plan.endpoint for plan in chain.children}
+        for plan in self.chain.children:
+            if moved.get(plan.name) != plan.endpoint:
+                self.knowledge.forget(plan.name)
+        self._settings = settings
+        self._max_sessions = max_sessions
+        self.budget.limit = settings.limits.max_spool
+        self.chain = chain
+        self.reach.keep_only(chain.children)
+        for driver in self._drivers:
+            driver.session.set_chain(chain)
+
+    async def drain(self, within: float) -> None:
+        """End all sessions: between messages at once, others after their message or `within` seconds."""
+        self._draining = True
+        for driver in list(self._drivers):
+            driver.close_if_idle()
+        if self._drivers:
+            try:
+                async with asyncio.timeout(within):
+                    await self._all_ended.wait()
+            except TimeoutError:
+                _log.warning(
+                    "%d messages were not finished within %g s and are deferred", len(self._drivers), within
+                )
+        for driver in list(self._drivers):
+            driver.close()
+        self.reach.stop()
+
+    # What a driver needs (driver.Surroundings).
+
+    def began(self, driver: Driver) -> None:
+        self._drivers.add(driver)
+
+    def make_stream(self, owner: Driver | ChildLink, *, accepted: bool) -> Stream:
+        limits = self._settings.limits
+        return Stream(
+            owner,
+            limit=limits.max_frame,
+            high_water=limits.output_high_water,
+            accepted=accepted,
+            loop=self._loop,
+        )
+
+    def dial(self, child: Child, stream: Stream, failed: Callable[[Loss], None]) -> Dialling | Loss:
+        return self.reach.dial(child.plan, stream, failed)
+
+    def note(self, driver: Driver, note: Ready | ChildFailed | MessageEnded | Remark) -> None:
+        name = driver.name
+        if isinstance(note, MessageEnded):
+            _log.info("%s", message_line(note.record))
+            if self._draining:
+                self._loop.call_soon(driver.close_if_idle)
+        elif isinstance(note, Ready):
+            self.reach.succeeded(note.child.plan)
+        elif isinstance(note, ChildFailed):
+            if note.step in _HANDSHAKE_STEPS:
+                self.reach.failed(note.child.plan, note.reason)
+            self._log_failure(name, note)
+        else:
+            _log.log(_LEVELS[note.level.upper()], "session=%s %s", name, note.text)
+
+    def ended(self, driver: Driver) -> None:
+        self._drivers.discard(driver)
+        if not self._drivers:
+            self._all_ended.set()
+
+    # Bounds.
+
+    def _new_spool(self) -> FileSpool:
+        settings = self._settings
+        return FileSpool(
+            self.budget, memory=settings.limits.message_memory, directory=Path(settings.spool_directory)
+        )
+
+    def _refuse_session(self) -> str:
+        if len(self._drivers) < self._max_sessions:
+            return ""
+        self._log_repeated(
+            "max_sessions",
+            f"{self._max_sessions} sessions are open: mail of further ones is refused with 451 "
+            "(max_sessions)",
+        )
+        return "too many sessions"
+
+    def _refuse_mail(self) -> str:
+        if not self.budget.is_exhausted:
+            return ""
+        self._log_repeated("max_spool", "the spool is full: new messages are refused with 451 (max_spool)")
+        return "spool is full"
+
+    def _log_failure(self, session: str, failed: ChildFailed) -> None:
+        held_back = self._throttle.passes(
+            (failed.child.plan.name, failed.step, failed.reason), self._loop.time()
+        )
+        line = failure_line(session, failed)
+        if held_back is None:
+            _log.debug("%s", line)
+        else:
+            _log.warning("%s%s", line, _more(held_back))
+
+    def _log_repeated(self, kind: str, text: str) -> None:
+        held_back = self._throttle.passes(kind, self._loop.time())
+        if held_back is not None:
+            _log.error("%s%s", text, _more(held_back))
+
+
+def _more(held_back: int) -> str:
+    return f" (and {held_back} more like this before)" if held_back else ""
