@@ -1,17 +1,19 @@
 """The settings as the core wants them: which children a session speaks to, in order, and its bounds."""
 
+from collections.abc import Mapping
+
 from mmx.core.plan import POSTFIX_MACROS, Chain, ChildPlan
 from mmx.core.plan import Limits as CoreLimits
 from mmx.settings.model import ChildSettings, Limits, Macros, Settings
 from mmx.wire import option
 
 
-def make_chain(settings: Settings) -> Chain:
-    """The chain for sessions to come: the children that have a say."""
+def make_chain(settings: Settings, main_cf: Mapping[int, tuple[bytes, ...]] = POSTFIX_MACROS) -> Chain:
+    """The chain for sessions to come: the children that have a say. `main_cf` are its macro lists."""
     return Chain(
         children=tuple(_child(child) for child in settings.chain),
         limits=_limits(settings.limits),
-        base_macros=_base_macros(settings.mta_macros),
+        base_macros=_base_macros(settings.mta_macros, main_cf),
         name_in_reply=settings.name_in_reply,
     )
 
@@ -41,8 +43,8 @@ def _limits(limits: Limits) -> CoreLimits:
     )
 
 
-def _base_macros(macros: Macros) -> dict[int, tuple[bytes, ...]]:
-    """The lists of main.cf; Postfix's default list for a stage nobody has told mmx about."""
+def _base_macros(macros: Macros, main_cf: Mapping[int, tuple[bytes, ...]]) -> dict[int, tuple[bytes, ...]]:
+    """What the settings say of a stage, else what main.cf says."""
     told = {
         option.STAGE_CONNECT: macros.connect,
         option.STAGE_HELO: macros.helo,
@@ -53,6 +55,6 @@ def _base_macros(macros: Macros) -> dict[int, tuple[bytes, ...]]:
         option.STAGE_EOM: macros.end_of_message,
     }
     return {
-        stage: POSTFIX_MACROS[stage] if names is None else tuple(name.encode() for name in names)
+        stage: main_cf[stage] if names is None else tuple(name.encode() for name in names)
         for stage, names in told.items()
     }

@@ -23,6 +23,7 @@ from typing import Any, Final
 from mmx.aio.handshake import shake_hands
 from mmx.aio.limits import raise_descriptor_limit, session_limit
 from mmx.aio.listeners import Listeners
+from mmx.aio.main_cf import read_macros
 from mmx.aio.notify import Notifier
 from mmx.aio.plan import make_chain
 from mmx.aio.sessions import REPEAT, Sessions
@@ -104,7 +105,7 @@ class Service:
         self._descriptors = raise_descriptor_limit()
         settings = self._settings
         check_directory(Path(settings.spool_directory))
-        chain = make_chain(settings)
+        chain = make_chain(settings, await read_macros())
         self._sessions = Sessions(
             settings, chain, max_sessions=self._max_sessions(settings, chain), loop=loop
         )
@@ -180,7 +181,7 @@ class Service:
         if settings.spool_directory != self._settings.spool_directory:
             check_directory(Path(settings.spool_directory))
         await self._listeners.change(settings)
-        chain = make_chain(settings)
+        chain = make_chain(settings, await read_macros())
         changes = describe_change(self._sessions.chain, chain)
         self._sessions.change(settings, chain, max_sessions=self._max_sessions(settings, chain))
         if settings.log != self._settings.log and not self._log_is_fixed:

@@ -1,0 +1,45 @@
+"""The macro lists of main.cf are read from postconf, and its absence or silence harms nothing."""
+
+from pathlib import Path
+
+from mmx.aio.main_cf import parse, read_macros
+from mmx.core.plan import POSTFIX_MACROS
+from mmx.wire import option
+
+
+def script(path: Path, text: str) -> str:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_names_are_apart_by_blanks_or_commas() -> None:
+    output = b"milter_mail_macros = i, {auth_type} {mail_addr}\nmilter_data_macros =\nother = x\n"
+    assert parse(output) == {
+        option.STAGE_MAIL: (b"i", b"{auth_type}", b"{mail_addr}"),
+        option.STAGE_DATA: (),
+    }
+
+
+async def test_a_list_of_main_cf_takes_the_place_of_the_default(tmp_path: Path) -> None:
+    postconf = script(tmp_path / "postconf", "echo 'milter_connect_macros = j {client_addr}'")
+    lists = await read_macros(postconf)
+    assert lists[option.STAGE_CONNECT] == (b"j", b"{client_addr}")
+    assert lists[option.STAGE_RCPT] == POSTFIX_MACROS[option.STAGE_RCPT]
+
+
+async def test_the_environment_is_clean_and_the_arguments_are_fixed(tmp_path: Path) -> None:
+    postconf = script(tmp_path / "postconf", f'env > {tmp_path}/env; echo "$@" > {tmp_path}/arguments')
+    await read_macros(postconf)
+    names = {line.split("=")[0] for line in (tmp_path / "env").read_text().splitlines()}
+    assert names <= {"PATH", "LC_ALL", "PWD", "SHLVL", "_"}
+    assert (tmp_path / "arguments").read_text().startswith("-x milter_connect_macros")
+
+
+async def test_without_postfix_its_defaults_hold(tmp_path: Path) -> None:
+    assert await read_macros(str(tmp_path / "missing")) == POSTFIX_MACROS
+
+
+async def test_a_postconf_that_hangs_is_ended(tmp_path: Path) -> None:
+    postconf = script(tmp_path / "postconf", "exec sleep 60")
+    assert await read_macros(postconf, within=0.1) == POSTFIX_MACROS
