@@ -94,9 +94,7 @@ def _run(options: argparse.Namespace) -> int:
 def _serve(loaded: Loaded, path: Path) -> int:
     from mmx.aio.service import run  # noqa: PLC0415  # only the daemon needs an event loop
 
-    log = set_up(loaded.settings.log)
-    for warning in loaded.warnings:
-        log.warning("%s", warning)
+    set_up(loaded.settings.log)
     return run(loaded, path)
 
 

@@ -21,9 +21,11 @@ ON_REQUEST = (TESTS / "integration", TESTS / "bench")
 # No deadline: the time of one example depends on the machine's load.
 settings.register_profile("fast", max_examples=60, deadline=None)
 settings.register_profile(
-    "deep", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "deep", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.load_profile(os.environ.get("MMX_TEST_PROFILE", "fast"))
+PROFILE = os.environ.get("MMX_TEST_PROFILE", "fast")
+DEEP_TIMEOUT = 1800
+settings.load_profile(PROFILE)
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +40,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return None
     asked = [(config.invocation_params.dir / arg.split("::")[0]).resolve() for arg in config.args]
     return None if any(path.is_relative_to(collection_path) for path in asked) else True
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every test of a deep run the time that its many examples take."""
+    if PROFILE == "deep":
+        for item in items:
+            item.add_marker(pytest.mark.timeout(DEEP_TIMEOUT))
 
 
 def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:

@@ -126,15 +126,17 @@ def test_runs_the_service(config: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert calls[1][0].origins["log.level"] == "--verbose"
 
 
-def test_the_service_starts_with_the_warnings_in_the_log(
+def test_the_log_is_set_up_before_the_service_starts(
     config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config.write_text('detect: no\nsocket_mode: "0666"\n')
-    stand_in(monkeypatch, "mmx.aio.service", "run", lambda loaded, path: 0)
+    def run(loaded: Loaded, path: Path) -> int:
+        logging.getLogger(f"{LOGGER}.aio.service").info("ready")
+        return 0
+
+    config.write_text(GOOD + "log: {format: journal}\n")
+    stand_in(monkeypatch, "mmx.aio.service", "run", run)
     assert main(["--config", str(config)]) == 0
-    assert (
-        f"warning: {config}:2: socket_mode: 0666: every local user can talk to mmx" in capsys.readouterr().err
-    )
+    assert capsys.readouterr().err == "<6>ready\n"
 
 
 @pytest.mark.parametrize(

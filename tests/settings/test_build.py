@@ -107,25 +107,27 @@ log: {format: json, level: debug}
 """
 
 
+ARCHIVE = ChildSettings(
+    name="archive",
+    endpoint=InetEndpoint("localhost", 2525),
+    enabled=False,
+    mode=Mode.OBSERVE,
+    content=Content.ORIGINAL,
+    default_action=DefaultAction(Action.ACCEPT, Action.QUARANTINE),
+    connect_timeout=4,
+    command_timeout=5,
+    content_timeout=6,
+    pipelining=True,
+    when=("remote", "not local"),
+    max_size=10 << 20,
+    macros=Macros((), (), ("{auth_type}",), (), (), (), (), ()),
+    recipients=("*@example.com",),
+    verdicts=(("quarantine", "accept"),),
+    after=("milter-greylist",),
+)
+
+
 def test_every_key_is_read() -> None:
-    archive = ChildSettings(
-        name="archive",
-        endpoint=InetEndpoint("localhost", 2525),
-        enabled=False,
-        mode=Mode.OBSERVE,
-        content=Content.ORIGINAL,
-        default_action=DefaultAction(Action.ACCEPT, Action.QUARANTINE),
-        connect_timeout=4,
-        command_timeout=5,
-        content_timeout=6,
-        pipelining=True,
-        when=("remote", "not local"),
-        max_size=10 << 20,
-        macros=Macros((), (), ("{auth_type}",), (), (), (), (), ()),
-        recipients=("*@example.com",),
-        verdicts=(("quarantine", "accept"),),
-        after=("milter-greylist",),
-    )
     reject = DefaultAction(Action.REJECT, Action.REJECT)
     assert good(EVERY_KEY) == Settings(
         listeners=(
@@ -141,7 +143,7 @@ def test_every_key_is_read() -> None:
         detect=False,
         detect_interval=0,
         children=(
-            archive,
+            ARCHIVE,
             ChildSettings(
                 "milter-greylist",
                 None,
