@@ -196,6 +196,8 @@ class Driver:
         self._settle()
 
     def _call(self, entry: Callable[..., None], *args: Any) -> None:
+        if self._over:
+            return
         try:
             entry(*args)
         except Exception:  # noqa: BLE001 - a fault of ours must end in a defined verdict
