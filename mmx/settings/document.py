@@ -77,7 +77,7 @@ def read_document(file: str, data: bytes) -> tuple[Table, list[Problem]]:
         remedy = "split it, or check that this is a settings file"
         return empty, [Problem(file, None, "", "", f"larger than {LARGEST_FILE >> 20} MiB", remedy)]
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         byte = f"\\x{data[error.start]:02x}"

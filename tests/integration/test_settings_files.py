@@ -1,4 +1,4 @@
-"""Settings files that the user who runs mmx may not read: root reads everything, so another user has to try."""
+"""Settings files that the user who runs mmx may not read; root reads everything, so another user tries."""
 
 import os
 import pwd
