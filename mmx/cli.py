@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return EX_OK
     except Exception:
+        # A fault of mmx itself: whoever reports it needs the traceback.
         logging.getLogger(LOGGER).exception("internal error: mmx ends")
         return EX_SOFTWARE
     finally:

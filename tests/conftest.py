@@ -8,8 +8,9 @@ MMX_TEST_SKIP_FAILS  when 1, a skipped test counts as failed
 MMX_TEST_INSTALL     when 1, tests/integration may install Debian packages
 """
 
+import logging
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,16 @@ settings.load_profile(PROFILE)
 def time_unit() -> float:
     """The unit of time of tests, in seconds times the factor of MMX_TEST_TIME_UNIT."""
     return float(os.environ.get("MMX_TEST_TIME_UNIT", "1.0"))
+
+
+@pytest.fixture
+def logger_restored() -> Iterator[None]:
+    """The logger of mmx is left as it was found."""
+    logger = logging.getLogger("mmx")
+    handlers, propagate, level = logger.handlers[:], logger.propagate, logger.level
+    yield
+    logger.handlers[:], logger.propagate = handlers, propagate
+    logger.setLevel(level)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

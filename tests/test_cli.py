@@ -1,7 +1,6 @@
 import logging
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -15,6 +14,7 @@ from mmx.settings.load import Loaded, load
 from mmx.settings.model import LogLevel
 
 GOOD = 'detect: no\nchildren:\n  a: {endpoint: "unix:/run/a"}\n'
+pytestmark = pytest.mark.usefixtures("logger_restored")
 
 
 @pytest.fixture
@@ -22,15 +22,6 @@ def config(tmp_path: Path) -> Path:
     path = tmp_path / "mmx.yaml"
     path.write_text(GOOD)
     return path
-
-
-@pytest.fixture(autouse=True)
-def logger_restored() -> Iterator[None]:
-    logger = logging.getLogger(LOGGER)
-    before = (logger.handlers[:], logger.propagate, logger.level)
-    yield
-    logger.handlers[:], logger.propagate = before[0], before[1]
-    logger.setLevel(before[2])
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, name: str, attribute: str, function: object) -> None:

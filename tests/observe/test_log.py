@@ -1,26 +1,17 @@
 import io
 import json
-import logging
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmx.observe.log import LOGGER, escape, fields, set_up
+from mmx.observe.log import escape, fields, set_up
 from mmx.settings.model import LogFormat, LogLevel, LogSettings
 
-
-@pytest.fixture(autouse=True)
-def logger_restored() -> Iterator[None]:
-    logger = logging.getLogger(LOGGER)
-    before = (logger.handlers[:], logger.propagate, logger.level)
-    yield
-    logger.handlers[:], logger.propagate = before[0], before[1]
-    logger.setLevel(before[2])
+pytestmark = pytest.mark.usefixtures("logger_restored")
 
 
 @pytest.mark.parametrize(
