@@ -220,9 +220,11 @@ class Child:
 
     def wants(self, code: int) -> bool:
         """True if the child is to get this event."""
-        if self.options.protocol & option.NOT_WANTED[code]:
-            return False
-        return self.options.version >= _VERSION_OF.get(code, 2)
+        return not self.options.protocol & option.NOT_WANTED[code] and self.knows(code)
+
+    def knows(self, code: int) -> bool:
+        """True if the event exists in the child's protocol version."""
+        return self.options.version >= _VERSION_OF.get(code, option.OLDEST_VERSION)
 
     def answers(self, code: int) -> bool:
         """True if the child replies to this event."""

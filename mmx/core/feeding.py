@@ -58,7 +58,8 @@ def _send_next(state: State, child: Child) -> bool:
 
 
 def _send_event(state: State, child: Child, event: Event) -> None:
-    if event.macros is not None:
+    """Macros go to a child that declined the event too (M5), but not to one whose version lacks it (S12)."""
+    if event.macros is not None and child.knows(event.code):
         child.out.append(_macros_for(state, child, event.macros))
     if child.wants(event.code):
         child.send(event.frame, event.code, event, state.now)

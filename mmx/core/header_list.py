@@ -14,6 +14,9 @@ from mmx.wire.framing import frame
 _OWN_RECEIVED: Final = object()
 """Identity of the Received header that Postfix adds itself and hides from milters (E2)."""
 
+_MOST_READ_BACK: Final = 60000
+"""Bytes of a header, name and colon included, that Postfix hands to a milter (W11)."""
+
 
 class HeaderEdit(NamedTuple):
     """ADDHEADER, INSHEADER or CHGHEADER, its value in the form agreed with the MTA. ADDHEADER has no
@@ -43,6 +46,10 @@ class Field(NamedTuple):
     value: bytes
 
 
+def _read_back(field: Field) -> bytes:
+    return header.as_written(field.value)[: max(_MOST_READ_BACK - len(field.name) - 1, 0)]
+
+
 def _new(name: bytes, value: bytes) -> Field:
     return Field(object(), name, value)
 
@@ -66,7 +73,7 @@ class HeaderList:
 
     def visible(self) -> list[tuple[bytes, bytes]]:
         """What a milter is shown, values as they stand in the queue file."""
-        return [(f.name, header.as_written(f.value)) for f in self._fields if f.identity is not _OWN_RECEIVED]
+        return [(f.name, _read_back(f)) for f in self._fields if f.identity is not _OWN_RECEIVED]
 
     def apply(self, edit: HeaderEdit) -> None:
         """Do what cleanup(8) does for the edit."""
