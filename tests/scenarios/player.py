@@ -77,7 +77,7 @@ class Player:
             stage.settle()
             if frame[framing.CODE] != command.MACRO:
                 self._take_answer()
-        self._in_preamble = False
+        self.begin_steps()
         for step in self.scenario.steps:
             self.queues.history.append(f"{step.line:4}    {step.text}")
             self._play_step(stage, step)
@@ -89,6 +89,10 @@ class Player:
         self.queues.take_farewell()
         if left := stage.left_open():
             raise self.queues.mismatch(None, "left behind: " + ", ".join(left))
+
+    def begin_steps(self) -> None:
+        """The silent beginning is over: from now on children say what the file makes them say."""
+        self._in_preamble = False
 
     def _take_answer(self) -> None:
         """The MTA's answer to an event of the silent beginning: CONTINUE, or OPTNEG."""

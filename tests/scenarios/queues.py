@@ -70,6 +70,18 @@ class Queues:
             queue.appendleft(item)
             raise self.mismatch(step, f"came:     {show(step.peer, item)}")
 
+    def waits(self, peer: str) -> bool:
+        """Whether a frame waits for the receiver."""
+        return any(item is not CLOSED for item in self._queues[peer])
+
+    def drop_first(self, peer: str, frame: bytes) -> bool:
+        """Take this frame from the front of the queue, if it is there."""
+        queue = self._queues[peer]
+        found = bool(queue) and queue[0] == frame
+        if found:
+            queue.popleft()
+        return found
+
     def take_close(self, step: ExpectClose) -> None:
         """mmx must have closed the connection; ABORT and QUIT to a child may precede."""
         queue = self._queues[step.peer]

@@ -13,15 +13,12 @@ import shutil
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
-from mmx.aio.sessions import Sessions
-from mmx.core.plan import Chain
-from mmx.settings.model import Limits, Settings
-from tests.scenarios import wiring
 from tests.scenarios.model import MTA, Scenario
 from tests.scenarios.player import Player
-from tests.scenarios.socket_peers import ChildServer, PeerLink
+from tests.scenarios.running_mmx import RunningMmx
+from tests.scenarios.socket_peers import PeerLink
 from tests.scenarios.still_loop import StillLoop
 
 SEGMENTATIONS: Final = ("frames", "bytes", "joined")
@@ -35,26 +32,13 @@ class SocketStage:
     def __init__(
         self, scenario: Scenario, player: Player, loop: StillLoop, directory: Path, cut: str
     ) -> None:
-        self._scenario = scenario
         self._loop = loop
-        self._directory = directory
         self._usual_cut = cut
         self._cuts: dict[str, str] = {}
         self._pending: tuple[str, bytes] = ("", b"")
-        self._children = {
-            child.name: ChildServer(
-                loop, directory / f"{child.name}.sock", partial(player.received, child.name)
-            )
-            for child in scenario.children
-        }
-        for child in scenario.children:
-            self._children[child.name].reach(child.reach)
-        self._sessions = Sessions(self._settings(), self._chain(None), max_sessions=100, loop=loop)
-        self._sessions.knowledge = wiring.knowledge_of(scenario)
-        path = str(directory / "mmx.sock")
-        self._server = loop.run_until_complete(loop.create_unix_server(self._sessions.accept, path))
+        self._mmx = RunningMmx(scenario, loop, directory, player.received)
         self._mta = PeerLink(partial(player.received, MTA), lambda _: None)
-        loop.run_until_complete(loop.create_unix_connection(lambda: self._mta, path))
+        loop.run_until_complete(loop.create_unix_connection(lambda: self._mta, str(self._mmx.path)))
         self.settle()
 
     def send(self, peer: str, data: bytes) -> None:
@@ -69,17 +53,16 @@ class SocketStage:
             self._loop.settle()
 
     def hang_up(self, peer: str) -> None:
-        joined = self._pending[0] == peer
-        if not joined:
+        if self._pending[0] != peer:
             self._flush()
         self._write(*self._pending)
         self._pending = ("", b"")
-        (self._mta if peer == MTA else self._children[peer]).hang_up()
+        (self._mta if peer == MTA else self._mmx.children[peer]).hang_up()
         self._loop.settle()
 
     def reach(self, child: str, how: str) -> None:
         self._flush()
-        self._children[child].reach(how)
+        self._mmx.children[child].reach(how)
         self._loop.settle()
 
     def wait(self, seconds: float) -> None:
@@ -88,7 +71,7 @@ class SocketStage:
 
     def reload(self, names: tuple[str, ...]) -> None:
         self._flush()
-        self._sessions.change(self._settings(), self._chain(names), max_sessions=100)
+        self._mmx.reload(names)
         self._loop.settle()
 
     def segment(self, peer: str, how: str) -> None:
@@ -100,35 +83,12 @@ class SocketStage:
         self._loop.settle()
 
     def left_open(self) -> list[str]:
-        left = [
-            f"{link.open_links} connections of {name}"
-            for name, link in self._children.items()
-            if link.open_links
-        ]
-        if len(self._sessions):
-            left.append("the session")
-        if self._sessions.budget.used:
-            left.append(f"{self._sessions.budget.used} bytes of spool")
-        return [*left, *self._loop.tasks(), *self._loop.errors]
+        return self._mmx.left_open()
 
     def close(self) -> None:
         """Give all sockets back."""
-        self._sessions.reach.stop()
-        self._server.close()
         self._mta.hang_up()
-        for child in self._children.values():
-            child.close()
-
-    def _settings(self) -> Settings:
-        limits = Limits(
-            max_frame=wiring.frame_limit(self._scenario),
-            max_spool=int(self._scenario.limits.get("spool", Limits().max_spool)),
-            output_high_water=wiring.limits_of(self._scenario).output_high_water,
-        )
-        return Settings(limits=limits, spool_directory=str(self._directory))
-
-    def _chain(self, names: tuple[str, ...] | None) -> Chain:
-        return wiring.chain_of(self._scenario, names, directory=str(self._directory))
+        self._mmx.close()
 
     def _cut(self, peer: str) -> str:
         return self._cuts.get(peer, self._usual_cut)
@@ -142,7 +102,7 @@ class SocketStage:
 
     def _write(self, peer: str, data: bytes) -> None:
         if data:
-            (self._mta if peer == MTA else self._children[peer]).write(data)
+            (self._mta if peer == MTA else self._mmx.children[peer]).write(data)
 
 
 def _pieces(data: bytes) -> list[bytes]:
@@ -153,7 +113,7 @@ def _pieces(data: bytes) -> list[bytes]:
     return [*_pieces(data[:EDGE]), data[EDGE : EDGE + middle], *_pieces(data[EDGE + middle :])]
 
 
-class _Faults(logging.Handler):
+class Faults(logging.Handler):
     """Keeps what mmx logs as its own faults: a scenario may not cause any."""
 
     def __init__(self) -> None:
@@ -164,21 +124,26 @@ class _Faults(logging.Handler):
         if record.exc_info:
             self.texts.append(self.format(record))
 
+    def __enter__(self) -> Self:
+        logging.getLogger("mmx").addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("mmx").removeHandler(self)
+
 
 def play(scenario: Scenario, cut: str) -> None:
     """The whole scenario through sockets; raises a mismatch."""
     directory = Path(tempfile.mkdtemp(prefix="mmx-"))
     loop = StillLoop()
-    faults = _Faults()
-    logging.getLogger("mmx").addHandler(faults)
     player = Player(scenario)
-    stage = SocketStage(scenario, player, loop, directory, cut)
-    try:
-        player.play(stage)
-    finally:
-        logging.getLogger("mmx").removeHandler(faults)
-        stage.close()
-        loop.end()
-        shutil.rmtree(directory)
+    with Faults() as faults:
+        stage = SocketStage(scenario, player, loop, directory, cut)
+        try:
+            player.play(stage)
+        finally:
+            stage.close()
+            loop.end()
+            shutil.rmtree(directory)
     if faults.texts:
         raise player.queues.mismatch(None, "\n".join(faults.texts))

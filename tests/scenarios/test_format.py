@@ -44,7 +44,7 @@ def test_word(text: str, data: bytes) -> None:
     assert words.split(words.show(data)) == [data]
 
 
-@pytest.mark.parametrize("text", ['"open', r'"\q"', '"a"b', r'"\x1"'])
+@pytest.mark.parametrize("text", ['"open', r'"\q"', '"a"b', r'"\x1"', "~.*"])
 def test_bad_word(text: str) -> None:
     with pytest.raises(words.WordError, match="column"):
         words.split(text)

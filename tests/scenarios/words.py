@@ -47,6 +47,8 @@ def split(line: str) -> list[Word]:
         elif line.startswith('~"', at):
             text, at = _quoted(line, at + 1)
             words.append(Pattern(text.decode()))
+        elif line[at] == "~":
+            raise WordError(f"column {at + 1}: a pattern is written in quotes")
         else:
             word, at = _word(line, at)
             words.append(word)
