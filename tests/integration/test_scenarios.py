@@ -13,6 +13,8 @@ from tests.integration.sink import LmtpSink
 from tests.scenarios import model, postfix_player
 from tests.scenarios.format import all_files, load
 
+# The client is 192.0.2.7 by XCLIENT; Postfix adds no header but its Received.
+OPTIONS = {"local_header_rewrite_clients": "", "mynetworks": "127.0.0.0/8 192.0.2.0/24"}
 FILES = [path for path in all_files() if load(path).postfix]
 
 
@@ -30,7 +32,7 @@ def site(postfix_package: None) -> Iterator[Site]:
     directory = Path(tempfile.mkdtemp(prefix="mmx-scenarios-"))
     directory.chmod(0o755)
     sink = LmtpSink()
-    smtpd = Smtpd("mmx", [f"unix:{directory}/mmx.sock"], {"local_header_rewrite_clients": ""})
+    smtpd = Smtpd("mmx", [f"unix:{directory}/mmx.sock"], OPTIONS)
     try:
         with Postfix([smtpd], sink.port) as postfix:
             yield Site(directory, postfix, sink)

@@ -53,14 +53,31 @@ def check_edits(edits: Iterable[bytes], deliveries: tuple[Delivery, ...]) -> str
         return ""
     message = deliveries[0]
     head, _, body = message.content.partition(b"\r\n\r\n")
-    for frame in edits:
-        wrong = _check_edit(frame, message, head + b"\r\n")
-        if wrong:
-            return wrong
+    for number, frame in enumerate(edits):
+        if not any(_replaces(later, frame) for later in edits[number + 1 :]):
+            wrong = _check_edit(frame, message, head + b"\r\n")
+            if wrong:
+                return wrong
     bodies = [frame[framing.DATA :] for frame in edits if frame[framing.CODE] == reply.REPLBODY]
     if bodies and b"".join(bodies) != body:
         return f"the body is {body[:200]!r}"
     return ""
+
+
+def _replaces(later: bytes, edit: bytes) -> bool:
+    """Whether a later edit may undo this one."""
+    if later[framing.CODE] == reply.CHGFROM:
+        return edit[framing.CODE] == reply.CHGFROM
+    return later[framing.CODE] == reply.CHGHEADER and _header_name(later) == _header_name(edit)
+
+
+def _header_name(frame: bytes) -> bytes:
+    code, data = frame[framing.CODE], frame[framing.DATA :]
+    if code == reply.ADDHEADER:
+        return payload.decode_header(data)[0].lower()
+    if code in (reply.INSHEADER, reply.CHGHEADER):
+        return payload.decode_indexed_header(data)[1].lower()
+    return b""
 
 
 def _check_edit(frame: bytes, message: Delivery, head: bytes) -> str:

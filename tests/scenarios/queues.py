@@ -77,6 +77,8 @@ class Queues:
     def drop_first(self, peer: str, frame: bytes) -> bool:
         """Take this frame from the front of the queue, if it is there."""
         queue = self._queues[peer]
+        while queue and queue[0] is CLOSED:
+            queue.popleft()
         found = bool(queue) and queue[0] == frame
         if found:
             queue.popleft()
