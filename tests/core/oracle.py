@@ -1,8 +1,8 @@
 """What the MTA must hear when children with these scripts are asked strictly one after another.
 
-The merge of G1 and G3 in its plainest form, with no notion of time: for each event walk the chain, and the first child that
-does not let it pass decides. Deaths are default actions at the event whose reply was due; a child that fails before
-MAIL is asked again there.
+The merge of G1 and G3 in its plainest form, with no notion of time: for each event walk the chain, and the
+first child that does not let it pass decides. Deaths are default actions at the event whose reply was due; a
+child that fails before MAIL is asked again there.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,9 @@
 """A session with libmilter-like children and a Postfix-like MTA, run in any order of arrival.
 
-Every child answers by a script that knows nothing of order: what it says depends on the event alone. It is as strict as
-libmilter about what it is sent (S1 to S4) and raises when mmx sends anything that a real child would not answer. Events are
-named by a letter, the number of the message, and for recipients and headers what they are: C H M0 R0.1 T0 L0.Subject N0 B0 E0.
+Every child answers by a script that knows nothing of order: what it says depends on the event alone. It is
+as strict as libmilter about what it is sent (S1 to S4) and raises when mmx sends anything that a real child
+would not answer. Events are named by a letter, the number of the message, and for recipients and headers what
+they are: C H M0 R0.1 T0 L0.Subject N0 B0 E0.
 """
 
 from collections import deque
@@ -44,7 +45,7 @@ _RANK: Final = {letter: rank for rank, letter in enumerate("MRTLNBE")}
 
 
 class Answer(NamedTuple):
-    """What a child says to an event: a letter of FINAL, `y` with a text, or `die`; at end of message edits before it."""
+    """What a child says to an event: a letter of FINAL, `y` with a text, or `die`; edits come before."""
 
     kind: str = "c"
     text: bytes = b""
@@ -167,7 +168,7 @@ Mta = Generator[tuple[str, bytes], bytes, None]
 
 
 def mta(messages: Sequence[int]) -> Mta:
-    """What Postfix says in a session with these messages (numbers of recipients); it is sent each final reply."""
+    """What Postfix says in a session of messages with so many recipients; it is sent each final reply."""
     offer = payload.encode_options(6, option.ALL_ACTIONS, option.ALL_PROTOCOL, {})
     yield "O", frame(command.OPTNEG, offer)
     connection = payload.encode_connection(b"mail.example.net", b"4", 2525, b"192.0.2.7")
