@@ -246,17 +246,7 @@ class Session:
             if now >= child.deadline:
                 links.fail(state, child, Loss("timeout", f"no answer within {now - child.since:.0f} s"))
         if now >= state.message_deadline:
-            state.message_deadline = inf
-            self._give_up("the whole message took too long")
+            settling.end_message_time(state)
         foreign = state.owed is not None and not state.postfix and state.burst is None
         if foreign and now >= state.owed_since + limits.foreign_event_timeout:
-            self._give_up("an event took too long for an MTA that is not Postfix")
-
-    def _give_up(self, reason: str) -> None:
-        """Every child that has not answered fails."""
-        state = self._state
-        event = state.owed
-        for child in state.children:
-            unfinished = child.part is not None and not child.part.finished
-            if unfinished or (event is not None and child.passed < event.serial):
-                links.fail(state, child, Loss("timeout", reason))
+            settling.end_event_time(state)

@@ -18,7 +18,7 @@ from math import inf
 from typing import Final
 
 from mmx.core import edits, links, negotiation, report, verdict
-from mmx.core.action import Remark
+from mmx.core.action import Loss, Remark
 from mmx.core.child import Child, Link
 from mmx.core.content import Content
 from mmx.core.event import Event
@@ -59,6 +59,33 @@ def settle(state: State) -> bool:
     else:
         _let_pass(state, event)
     return True
+
+
+def end_message_time(state: State) -> None:
+    """The whole message took too long: whoever has not given its verdict fails."""
+    state.message_deadline = inf
+    late = [child for child in state.children if child.part is not None and not child.part.finished]
+    _give_up(state, late, "the whole message took too long")
+
+
+def end_event_time(state: State) -> None:
+    """The MTA is not Postfix and must have its answer now: whoever owes it fails."""
+    event = state.owed
+    if event is None:
+        return
+    if event.code in _STREAM:
+        _answer_stream(state, event)
+        return
+    late = [child for child in state.children if standing(state, child, event) is PENDING]
+    _give_up(state, late, "an event took too long for an MTA that is not Postfix")
+
+
+def _give_up(state: State, late: list[Child], reason: str) -> None:
+    """Fail these children in chain order, up to the first whose default action decides."""
+    for child in late:
+        links.fail(state, child, Loss("timeout", reason))
+        if child.part is not None and child.part.verdict is not None:
+            return
 
 
 def decide(state: State, event: Event) -> tuple[Child | None, Standing | Verdict]:
@@ -180,7 +207,8 @@ def _let_pass(state: State, event: Event) -> None:
     if event.code == command.EOM and transaction is not None and transaction.content is not None:
         _deliver(state, transaction, transaction.content)
         return
-    if event.code == command.UNKNOWN or event.rejected or not _everybody_accepted(state):
+    never = event.code == command.UNKNOWN or event.rejected or _join_open(state, event)
+    if never or not _everybody_accepted(state):
         _answer_stream(state, event)
         return
     state.answer(ACCEPT_FRAME)
@@ -190,6 +218,11 @@ def _let_pass(state: State, event: Event) -> None:
         conclusion.answered = True
         report.message_ended(state, transaction, conclusion)
         leave_transaction(state)
+
+
+def _join_open(state: State, event: Event) -> bool:
+    """True if a reload waits for the next MAIL, which ACCEPT for the session would make impossible."""
+    return event.code in _SESSION_EVENTS and state.next_chain is not None
 
 
 def _everybody_accepted(state: State) -> bool:
@@ -254,7 +287,6 @@ def _deliver(state: State, transaction: Transaction, content: Content) -> None:
     end = ACCEPT_FRAME if not held and _everybody_accepted(state) else CONTINUE_FRAME
     conclusion = Conclusion(Verdict(end, "quarantine" if held else "accept"), *report.holder(state))
     transaction.conclusion = conclusion
-    conclusion.answered = True
     state.progress_due = state.message_deadline = inf
     if body is None:
         _finish_delivery(state, end)
@@ -288,5 +320,6 @@ def _finish_delivery(state: State, end: bytes) -> None:
     transaction = state.transaction
     state.answer(end)
     if transaction is not None and transaction.conclusion is not None:
+        transaction.conclusion.answered = True
         report.message_ended(state, transaction, transaction.conclusion)
     end_transaction(state)
