@@ -39,6 +39,8 @@ from mmx.wire.payload import Options
 
 OLDEST_UVLOOP: Final = (0, 23)
 
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
 _ACTION_NAMES: Final = (
     *(
         "ADDHDRS",
@@ -102,6 +104,8 @@ class Service:
         """From start to stop; raises MmxError if the start fails."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._on_loop_error)
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self.reload if number == signal.SIGHUP else self.stop)
         self._descriptors = raise_descriptor_limit()
         settings = self._settings
         check_directory(Path(settings.spool_directory))
@@ -110,12 +114,6 @@ class Service:
             settings, chain, max_sessions=self._max_sessions(settings, chain), loop=loop
         )
         self._listeners = Listeners(self._sessions.accept)
-        for number, ask in (
-            (signal.SIGTERM, self.stop),
-            (signal.SIGINT, self.stop),
-            (signal.SIGHUP, self.reload),
-        ):
-            loop.add_signal_handler(number, ask)
         try:
             await self._listeners.start(settings)
             _log.info("listening on %s", ", ".join(self._listeners.names))
@@ -151,7 +149,7 @@ class Service:
             _log.info("stopping: %d sessions are open", len(self._sessions))
         await self._sessions.drain(self._settings.limits.drain_timeout)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in _SIGNALS:
             loop.remove_signal_handler(number)
         _log.info("stopped")
 
@@ -180,8 +178,8 @@ class Service:
     async def _change(self, settings: Settings) -> None:
         if settings.spool_directory != self._settings.spool_directory:
             check_directory(Path(settings.spool_directory))
-        await self._listeners.change(settings)
         chain = make_chain(settings, await read_macros())
+        await self._listeners.change(settings)
         changes = describe_change(self._sessions.chain, chain)
         self._sessions.change(settings, chain, max_sessions=self._max_sessions(settings, chain))
         if settings.log != self._settings.log and not self._log_is_fixed:

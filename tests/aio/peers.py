@@ -11,13 +11,14 @@ from mmx.aio.stream import Stream
 from mmx.core.action import Loss
 from mmx.wire import command, option, reply
 from mmx.wire.framing import CODE, FrameSplitter, frame
-from mmx.wire.payload import encode_options
+from mmx.wire.payload import encode_connection, encode_options
 
 LIMIT = 65 * 1024
 BOUND = 10.0
 """Seconds that a test waits for what must happen at once."""
 
 OPTNEG = frame(command.OPTNEG, encode_options(6, 0x1FF, 0x1FFFFF, {}))
+MAIL = frame(command.MAIL, b"<s@example.net>\0")
 CONTINUE = frame(reply.CONTINUE)
 NO_ANSWER = frozenset({command.MACRO, command.ABORT, command.QUIT, command.QUIT_NC})
 
@@ -72,9 +73,14 @@ def answer_declining(protocol: int) -> Answer:
     def answer(received: bytes) -> bytes | None:
         if received[CODE] == command.OPTNEG:
             return frame(reply.OPTNEG, encode_options(6, option.ADDHDRS, protocol, {}))
-        return answer_continue(received)
+        return None if protocol & option.NO_REPLY.get(received[CODE], 0) else answer_continue(received)
 
     return answer
+
+
+async def always() -> bool:
+    """Nothing to wait for."""
+    return True
 
 
 class FakeChild:
@@ -122,9 +128,14 @@ class FakeChild:
             writer.close()
             self.closed += 1
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        may_read: Callable[[], Awaitable[object]] = always,
+    ) -> None:
         splitter = FrameSplitter(LIMIT)
-        while data := await reader.read(65536):
+        while await may_read() and (data := await reader.read(65536)):
             for received in splitter.feed(data):
                 self.commands.append(received[CODE])
                 self.frames.append(received)
@@ -156,6 +167,41 @@ class FakeMta:
     async def ask(self, received: bytes) -> bytes:
         await self.send(received)
         return await self.receive()
+
+    async def greet(self) -> None:
+        """Negotiate as Postfix does, then CONNECT and HELO."""
+        offer = await self.ask(OPTNEG)
+        assert offer[CODE] == command.OPTNEG
+        macros = frame(command.MACRO, b"Cj\0mx.example.org\0v\0Postfix 3.7.11\0")
+        where = encode_connection(b"mail.example.net", b"4", 2525, b"192.0.2.7")
+        await self.send(macros)
+        assert await self.ask(frame(command.CONNECT, where)) == CONTINUE
+        assert await self.ask(frame(command.HELO, b"mail.example.net\0")) == CONTINUE
+
+    async def envelope(self) -> bytes:
+        """MAIL, RCPT, DATA; the first answer that is no CONTINUE, or the last one."""
+        await self.send(frame(command.MACRO, b"Mi\0004XyZ12\0"))
+        for received in (MAIL, frame(command.RCPT, b"<r@example.org>\0")):
+            answer = await self.ask(received)
+            if answer != CONTINUE:
+                return answer
+        return await self.ask(frame(command.DATA))
+
+    async def content(self, size: int = 100) -> bytes:
+        """A header, a body of `size` bytes, end of message; the final answer without PROGRESS."""
+        await self.send(frame(command.HEADER, b"Subject\0 x\0"), frame(command.EOH))
+        for start in range(0, size, 65535):
+            await self.send(frame(command.BODY, b"x" * min(65535, size - start)))
+        await self.send(frame(command.EOM))
+        answer = await self.receive()
+        while answer == frame(reply.PROGRESS):
+            answer = await self.receive()
+        return answer
+
+    async def message(self, size: int = 100) -> bytes:
+        """A whole message; its first answer that is no CONTINUE, or the final one."""
+        answer = await self.envelope()
+        return answer if answer != CONTINUE else await self.content(size)
 
     async def hears_end(self) -> bool:
         """The other side has closed, with nothing left to read."""

@@ -1,0 +1,90 @@
+"""The set of listeners at start and reload."""
+
+import os
+import socket
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mmx.aio import listener as module
+from mmx.aio.listeners import Listeners
+from mmx.errors import UnavailableError
+from mmx.settings.endpoint import UnixEndpoint
+from mmx.settings.model import Listener, Settings
+from tests.aio.peers import FakeMta, KeepingOwner
+
+
+def settings_for(*paths: Path, mode: int = 0o660) -> Settings:
+    listeners = tuple(Listener(path.name, UnixEndpoint(str(path))) for path in paths)
+    return Settings(listeners=listeners, socket_mode=mode, socket_group=None)
+
+
+def make() -> Listeners:
+    return Listeners(lambda: KeepingOwner().stream)
+
+
+async def answers(path: Path) -> bool:
+    try:
+        mta = await FakeMta.connect(path)
+    except OSError:
+        return False
+    await mta.close()
+    return True
+
+
+async def test_several_at_once(directory: Path) -> None:
+    listeners = make()
+    paths = [directory / "a", directory / "b"]
+    await listeners.start(settings_for(*paths), {})
+    assert listeners.names == [f"unix:{path}" for path in paths]
+    assert [await answers(path) for path in paths] == [True, True]
+    listeners.close()
+    assert os.listdir(directory) == []  # noqa: PTH208 - as plain as can be
+    assert listeners.names == []
+
+
+async def test_a_reload_opens_and_closes(directory: Path, caplog: pytest.LogCaptureFixture) -> None:
+    listeners = make()
+    a, b, c = (directory / name for name in "abc")
+    await listeners.start(settings_for(a, b), {})
+    identity = os.lstat(a).st_ino
+    await listeners.change(settings_for(a, c, mode=0o600))
+    assert [await answers(path) for path in (a, b, c)] == [True, False, True]
+    found = os.lstat(a)
+    assert (found.st_ino, stat.S_IMODE(found.st_mode)) == (identity, 0o600)
+    listeners.close()
+
+
+async def test_a_reload_that_cannot_open_one_changes_none(directory: Path) -> None:
+    listeners = make()
+    a, b, c = (directory / name for name in "abc")
+    c.symlink_to(directory / "elsewhere")
+    await listeners.start(settings_for(a), {})
+    with pytest.raises(UnavailableError):
+        await listeners.change(settings_for(b, c))
+    assert [await answers(path) for path in (a, b)] == [True, False]
+    listeners.close()
+    assert os.listdir(directory) == ["c"]  # noqa: PTH208 - as plain as can be
+
+
+async def test_a_start_that_cannot_open_one_opens_none(directory: Path) -> None:
+    listeners = make()
+    with pytest.raises(UnavailableError):
+        await listeners.start(settings_for(directory / "a", directory / "none" / "b"), {})
+    assert os.listdir(directory) == []  # noqa: PTH208 - as plain as can be
+
+
+async def test_sockets_from_systemd_win(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = socket.socket(socket.AF_UNIX)
+    given.bind(str(directory / "given"))
+    given.listen()
+    monkeypatch.setattr(module, "FIRST_INHERITED", given.detach())
+    listeners = make()
+    settings = settings_for(directory / "configured")
+    await listeners.start(settings, {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"})
+    assert await answers(directory / "given")
+    await listeners.change(replace(settings, socket_mode=0o600))
+    listeners.close()
+    assert os.listdir(directory) == ["given"]  # noqa: PTH208 - as plain as can be

@@ -1,0 +1,312 @@
+"""The life of the daemon, inside the test's own event loop."""
+
+import asyncio
+import importlib.metadata
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+
+from mmx.aio.notify import Notifier
+from mmx.aio.service import Service, describe_change, loop_factory
+from mmx.core.plan import Chain, ChildPlan, Limits
+from mmx.errors import UnavailableError
+from mmx.settings.load import load
+from tests.aio.peers import CONTINUE, FakeChild, FakeMta, until
+
+
+@pytest.fixture(autouse=True)
+def info(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+
+class Daemon:
+    """A service with its settings file."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.file = directory / "mmx.yaml"
+        self.socket = directory / "mmx.sock"
+        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.manager.bind(str(directory / "notify"))
+        self.manager.setblocking(False)
+        self.told: list[str] = []
+
+    def write(self, children: Iterable[FakeChild | Path], *more: str, listen: Path | None = None) -> None:
+        lines = [
+            f"listen: unix:{listen or self.socket}",
+            "socket_group: null",
+            "detect: false",
+            f"spool_directory: {self.directory}",
+            *more,
+            "children:",
+        ]
+        for child in children:
+            path = child.path if isinstance(child, FakeChild) else child
+            lines.append(f"  {path.stem}: {{endpoint: 'unix:{path}'}}")
+        self.file.write_text("\n".join(lines) + "\n")
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Service]:
+        notifier = Notifier({"NOTIFY_SOCKET": str(self.directory / "notify")})
+        service = Service(load(self.file), self.file, notifier)
+        task = asyncio.create_task(service.run())
+        try:
+            await until(lambda: task.done() or self.hears("READY=1"))
+            yield service
+        finally:
+            service.stop()
+            await task
+            self.manager.close()
+
+    def hears(self, word: str) -> bool:
+        """Whether the service manager was told so since the last time."""
+        while True:
+            try:
+                self.told.append(self.manager.recv(1000).decode())
+            except BlockingIOError:
+                break
+        for number, text in enumerate(self.told):
+            if word in text:
+                del self.told[: number + 1]
+                return True
+        return False
+
+
+@pytest.fixture
+def daemon(directory: Path) -> Daemon:
+    return Daemon(directory)
+
+
+async def talk(path: Path) -> FakeMta:
+    mta = await FakeMta.connect(path)
+    await mta.greet()
+    return mta
+
+
+async def test_start_serve_stop(daemon: Daemon, child: FakeChild, caplog: pytest.LogCaptureFixture) -> None:
+    daemon.write([child, daemon.directory / "gone.sock"], "default_action: accept")
+    async with daemon.running():
+        mta = await talk(daemon.socket)
+        assert await mta.message() == CONTINUE
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert await mta.hears_end()
+        await mta.close()
+        await until(lambda: daemon.hears("STOPPING=1"))
+    assert not daemon.socket.exists()
+    assert f"child child at {child.endpoint}: version 6" in caplog.text
+    assert "child gone is down (missing)" in caplog.text
+
+
+async def test_ready_tells_how_many_children_are_down(daemon: Daemon, child: FakeChild) -> None:
+    daemon.write([child, daemon.directory / "gone.sock"])
+    async with daemon.running() as service:
+        service.reload()
+        await until(lambda: daemon.hears("RELOADING=1\nMONOTONIC_USEC="))
+        await until(lambda: daemon.hears("READY=1\nSTATUS=2 children, 1 down"))
+
+
+async def test_a_message_may_end_after_sigterm(daemon: Daemon, child: FakeChild) -> None:
+    daemon.write([child])
+    async with daemon.running() as service:
+        mta = await talk(daemon.socket)
+        assert await mta.envelope() == CONTINUE
+        service.stop()
+        await until(lambda: daemon.hears("STOPPING=1"))
+        with pytest.raises(OSError, match=r"No such file|refused"):
+            await FakeMta.connect(daemon.socket)
+        assert await mta.content() == CONTINUE
+        assert await mta.hears_end()
+        await mta.close()
+
+
+async def test_reload_changes_the_chain(
+    daemon: Daemon, child: FakeChild, caplog: pytest.LogCaptureFixture
+) -> None:
+    daemon.write([child])
+    async with FakeChild(daemon.directory / "second.sock") as second, daemon.running():
+        mta = await talk(daemon.socket)
+        assert await mta.message() == CONTINUE
+        daemon.write([child, second])
+        os.kill(os.getpid(), signal.SIGHUP)
+        await until(lambda: daemon.hears("STATUS=2 children, 0 down"))
+        assert second.connections == 1
+        assert await mta.message() == CONTINUE
+        assert second.connections == 2
+        await mta.close()
+    assert "child second added" in caplog.text
+
+
+async def test_reload_moves_the_listener(daemon: Daemon, child: FakeChild) -> None:
+    daemon.write([child])
+    async with daemon.running() as service:
+        mta = await talk(daemon.socket)
+        daemon.write([child], listen=daemon.directory / "new.sock")
+        service.reload()
+        await until(lambda: daemon.hears("READY=1"))
+        assert not daemon.socket.exists()
+        assert await mta.message() == CONTINUE
+        other = await talk(daemon.directory / "new.sock")
+        assert await other.message() == CONTINUE
+        await mta.close()
+        await other.close()
+
+
+async def test_wrong_settings_change_nothing_and_are_all_told(
+    daemon: Daemon, child: FakeChild, caplog: pytest.LogCaptureFixture
+) -> None:
+    daemon.write([child])
+    async with daemon.running() as service:
+        daemon.write([], "no_such_key: 1", "another_wrong: 2")
+        service.reload()
+        await until(lambda: daemon.hears("reload failed"))
+        mta = await talk(daemon.socket)
+        assert await mta.message() == CONTINUE
+        assert child.connections == 2
+        await mta.close()
+    assert "no_such_key" in caplog.text
+    assert "another_wrong" in caplog.text
+
+
+@pytest.mark.parametrize("cause", ["listener", "spool"])
+async def test_what_cannot_be_had_changes_nothing(
+    daemon: Daemon, child: FakeChild, caplog: pytest.LogCaptureFixture, cause: str
+) -> None:
+    daemon.write([child])
+    async with daemon.running() as service:
+        missing = daemon.directory / "missing"
+        if cause == "listener":
+            daemon.write([], listen=missing / "mmx.sock")
+        else:
+            daemon.write([])
+            text = daemon.file.read_text().replace(
+                f"spool_directory: {daemon.directory}", f"spool_directory: {missing}"
+            )
+            daemon.file.write_text(text)
+        service.reload()
+        await until(lambda: daemon.hears("reload failed"))
+        mta = await talk(daemon.socket)
+        assert await mta.message() == CONTINUE
+        assert child.connections == 2
+        await mta.close()
+    assert str(missing) in caplog.text
+
+
+async def test_reloads_become_one(daemon: Daemon, child: FakeChild, caplog: pytest.LogCaptureFixture) -> None:
+    daemon.write([child])
+    async with daemon.running() as service:
+        for _ in range(10):
+            service.reload()
+        await until(lambda: daemon.hears("READY=1"))
+    assert caplog.text.count("reloaded") == 1
+
+
+async def test_a_second_daemon_leaves_the_first_alone(daemon: Daemon, child: FakeChild) -> None:
+    daemon.write([child])
+    async with daemon.running():
+        second = Service(load(daemon.file), daemon.file, Notifier({}))
+        with pytest.raises(UnavailableError, match=str(daemon.socket)) as caught:
+            await second.run()
+        assert caught.value.exit_code == 69
+        mta = await talk(daemon.socket)
+        assert await mta.message() == CONTINUE
+        await mta.close()
+
+
+async def test_a_missing_spool_directory_ends_the_start(daemon: Daemon) -> None:
+    daemon.write([])
+    text = daemon.file.read_text().replace(
+        f"spool_directory: {daemon.directory}", "spool_directory: /nowhere/at/all"
+    )
+    daemon.file.write_text(text)
+    service = Service(load(daemon.file), daemon.file, Notifier({}))
+    with pytest.raises(UnavailableError, match="/nowhere/at/all does not exist: create it"):
+        await service.run()
+    assert not daemon.socket.exists()
+    daemon.manager.close()
+
+
+async def test_it_survives_a_lack_of_descriptors(
+    daemon: Daemon, child: FakeChild, caplog: pytest.LogCaptureFixture
+) -> None:
+    """asyncio leaves the connections in the backlog for a second, uvloop closes those that it cannot take."""
+    daemon.write([child])
+    async with daemon.running():
+        clients = [socket.socket(socket.AF_UNIX) for _ in range(20)]
+        for client in clients:
+            client.connect(str(daemon.socket))
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        open_now = max(int(name) for name in os.listdir("/proc/self/fd"))  # noqa: PTH208 - descriptors
+        resource.setrlimit(resource.RLIMIT_NOFILE, (open_now + 6, limits[1]))
+        try:
+            before = time.process_time()
+            await asyncio.sleep(0.2)
+            spent = time.process_time() - before
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            for client in clients:
+                client.close()
+        assert spent < 0.15
+        mta = await talk(daemon.socket)
+        assert await mta.message() == CONTINUE
+        await mta.close()
+    assert caplog.text.count("cannot accept") <= 1
+    assert "Traceback" not in caplog.text
+
+
+async def test_a_shortage_at_accept_is_one_line(daemon: Daemon, caplog: pytest.LogCaptureFixture) -> None:
+    daemon.write([])
+    service = Service(load(daemon.file), daemon.file, Notifier({}))
+    loop = asyncio.get_running_loop()
+    short: dict[str, Any] = {
+        "message": "socket.accept() out of system resource",
+        "exception": OSError(24, "Too many open files"),
+    }
+    for _ in range(1000):
+        service._on_loop_error(loop, short)
+    assert len(caplog.records) == 1
+    assert "Too many open files" in caplog.text
+    service._on_loop_error(loop, {"message": "something else", "exception": ZeroDivisionError()})
+    assert "something else" in caplog.text
+    daemon.manager.close()
+
+
+def test_loop_factory(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert loop_factory() is uvloop.new_event_loop
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.22.1")
+    assert loop_factory() is asyncio.new_event_loop
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    assert loop_factory() is asyncio.new_event_loop
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("ab", "ab", []),
+        ("ab", "a", ["child b removed"]),
+        ("a", "ab", ["child b added"]),
+        ("ab", "ba", ["order is now b, a"]),
+        ("abc", "ca", ["child b removed", "order is now c, a"]),
+    ],
+)
+def test_describe_change(old: str, new: str, said: list[str]) -> None:
+    def chain(names: str) -> Chain:
+        return Chain(tuple(ChildPlan(name) for name in names))
+
+    assert describe_change(chain(old), chain(new)) == said
+
+
+def test_describe_change_of_a_child_and_of_limits() -> None:
+    old = Chain((ChildPlan("a", "unix:/a"),))
+    new = Chain((ChildPlan("a", "unix:/b"),), Limits(message_timeout=1.0))
+    assert describe_change(old, new) == ["child a changed", "limits changed"]
