@@ -105,12 +105,12 @@ class Part:
         self.seconds = 0.0
         self.stage = 0
         self.detail = ""
-        self.skip_recipients = self.skip_headers = self.skip_body = False
+        self.skip_headers = self.skip_body = False
         self.restart()
 
     def restart(self) -> None:
         """The envelope has to be sent again."""
-        self.mail_sent = False
+        self.mail_sent = self.skip_recipients = False
         self.recipients_sent = 0
         self.progress = 0
         """Last of DATA, EOH and EOM that was sent (a command code), 0 if none was."""

@@ -100,7 +100,8 @@ def fail(state: State, child: Child, loss: Loss) -> None:
 
 def _take_default_action(state: State, child: Child, loss: Loss, *, reached: bool) -> str:
     part = child.part
-    if state.transaction is None or part is None or part.finished:
+    transaction = state.transaction
+    if transaction is None or transaction.conclusion is not None or part is None or part.finished:
         return ""
     action = child.plan.died if reached else child.plan.unreachable
     part.stage = state.owed.code if state.owed is not None else 0

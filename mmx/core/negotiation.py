@@ -22,6 +22,10 @@ _NEEDS_THE_MTA: Final = option.HDR_LEADSPC | option.RCPT_REJ
 """
 
 
+_OF_REJECTED: Final = (b"{rcpt_mailer}", b"{rcpt_host}", b"{rcpt_addr}")
+"""What says that Postfix has rejected a recipient, and why (N17)."""
+
+
 class Knowledge:
     """The last OPTNEG answer of each child, shared by all sessions of a process."""
 
@@ -58,13 +62,18 @@ def answer_to_mta(offer: Options, known: Iterable[Options], base: Mapping[int, t
     wanted = STREAMED | option.HDR_LEADSPC
     if not any(wants_unknown(child) for child in children):
         wanted |= option.NOUNKNOWN
-    if any(child.protocol & option.RCPT_REJ for child in children):
+    if any(child.protocol & option.RCPT_REJ for child in children) and _can_mark_rejected(offer, base):
         wanted |= option.RCPT_REJ
     if not offer.protocol & option.NR_BODY:
         wanted |= option.SKIP
     actions = offer.actions & option.ALL_ACTIONS
     macros = macro_lists(children, base) if actions & option.SETSYMLIST else {}
     return Options(min(offer.version, option.VERSION), actions, wanted & offer.protocol, macros)
+
+
+def _can_mark_rejected(offer: Options, base: Mapping[int, tuple[bytes, ...]]) -> bool:
+    """True if {rcpt_mailer}, which marks a rejected recipient, is there or can be asked for (N17)."""
+    return bool(offer.actions & option.SETSYMLIST) or b"{rcpt_mailer}" in base.get(option.STAGE_RCPT, ())
 
 
 def wants_unknown(child: Options) -> bool:
@@ -94,16 +103,23 @@ def read_child_answer(answer: Options, offered: Options) -> tuple[Options, str]:
 def macro_lists(
     children: list[Options], base: Mapping[int, tuple[bytes, ...]]
 ) -> dict[int, tuple[bytes, ...]]:
-    """The lists to ask of the MTA: per stage the base list and what children need beyond it (N15)."""
+    """The lists to ask of the MTA: per stage the base list and what children need beyond it (N15).
+
+    Those of EOM and EOH go together: Sendmail picks the one by the flag of the other (N18).
+    """
     lists: dict[int, tuple[bytes, ...]] = {}
     for stage in range(option.LAST_STAGE + 1):
         base_names = base.get(stage, ())
         union = {bare_name(name): name for name in base_names}
         for child in children:
-            for name in child.macros.get(stage, ()):
+            rejected = stage == option.STAGE_RCPT and child.protocol & option.RCPT_REJ
+            for name in (*child.macros.get(stage, ()), *(_OF_REJECTED if rejected else ())):
                 union.setdefault(bare_name(name), name)
         if len(union) > len({bare_name(name) for name in base_names}):
             lists[stage] = tuple(union.values())
+    together = {option.STAGE_EOM, option.STAGE_EOH}
+    for stage in together - lists.keys() if together & lists.keys() else ():
+        lists[stage] = base.get(stage, ())
     return lists
 
 

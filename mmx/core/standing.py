@@ -32,10 +32,9 @@ def standing(state: State, child: Child, event: Event) -> Standing | Verdict:
     if state.transaction is not None and part is not None:
         if part.verdict is not None:
             return part.verdict
-        if part.accepted or part.failed or part.delivered:
-            return PASS
-        if child.passed < event.serial:
+        if not part.finished and child.passed < event.serial:
             return PENDING
+        # No later accept and no failure takes back the refusal of a recipient that others accepted.
         return part.replayed_refusal or child.said_of(event) or PASS
     if child.link is Link.DOWN:
         return PASS
