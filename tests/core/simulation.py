@@ -86,16 +86,33 @@ class Script:
 class Milter:
     """One connection of a child, as libmilter's engine would have it."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, log: list[tuple[str, str, str]]) -> None:
         self.script = script
+        self._log = log
         self.unread: deque[bytes] = deque()
         self._message = ""
-        self._recipient = ""
         self._last = ""
         """Letter of the latest event of the message, "" outside one."""
         self._done = False
         """It has given its verdict on the message: libmilter would not answer any more of it (S3)."""
         self.greeted: list[str] = []
+        self._owed = ""
+        """Letters of the events since the latest ABORT whose replies mmx waits for."""
+        self._aborts = 0
+        """ABORTs that were received but not read yet."""
+
+    def receive(self, commands: list[bytes]) -> None:
+        """mmx has written; before a reply has come only content may follow, to a child that is fed ahead."""
+        for received in commands:
+            code = received[CODE]
+            if code == command.ABORT:
+                self._owed = ""
+                self._aborts += 1
+            elif code in LETTERS:
+                ahead = self.script.plan.pipelining and all(letter in "LNBE" for letter in self._owed)
+                assert ahead or not self._owed, f"{LETTERS[code]} before the reply to {self._owed}"
+                self._owed += LETTERS[code] if self.script.answers_to(code) else ""
+            self.unread.append(received)
 
     def step(self) -> Answer | bytes | None:
         """Read one command; the answer, if one is due, or the answer to OPTNEG."""
@@ -108,6 +125,7 @@ class Milter:
         if code == command.ABORT:
             assert self._last or self._done, "ABORT outside a message (G6)"
             self._last = ""
+            self._aborts -= 1
             return None
         if code in (command.QUIT, command.MACRO):
             return None
@@ -117,14 +135,24 @@ class Milter:
         if not self._fits(letter):
             return None
         if not self.script.answers_to(code):
+            self._log.append((self.script.plan.name, name, ""))
             return None
         answer = self.script.says(name)
+        self._log.append((self.script.plan.name, name, answer.kind))
+        self._leave(letter, answer)
+        return answer
+
+    def _leave(self, letter: str, answer: Answer) -> None:
+        """What the answer ends: the wait for it, and with a verdict the message."""
+        if not self._aborts:
+            self._owed = self._owed[1:]
         if (letter in "MTLNBE" and answer.kind in "artyd4") or (letter == "R" and answer.kind in "ad"):
             self._done = True
             self._last = ""
+            if not self._aborts:
+                self._owed = ""
         elif letter == "E":
             self._last = ""
-        return answer
 
     def _name(self, letter: str, received: bytes) -> str:
         if letter in "CH":
@@ -212,6 +240,8 @@ class Simulation:
         self._scripts = {script.plan.name: script for script in scripts}
         self._milters: dict[Child, Milter] = {}
         self._dialling: set[Child] = set()
+        self._log: list[tuple[str, str, str]] = []
+        """Child, event, and what it said to it ("" if no reply is due), in order of time."""
         self._mta = mta(messages)
         self._next: tuple[str, bytes] | None = next(self._mta)
         self._waits_for = ""
@@ -240,6 +270,15 @@ class Simulation:
         assert self.session.finished
         assert not self._milters
         assert not self._dialling
+        self._check_recipients()
+
+    def _check_recipients(self) -> None:
+        """No child may learn of a recipient that one before it in the chain refused (V6)."""
+        names = list(self._scripts)
+        for name, event, kind in self._log:
+            if event[0] == "R" and kind and kind in "rty4":
+                later = names[names.index(name) + 1 :]
+                assert not any(n in later and e == event for n, e, _ in self._log), f"{event} after {name}"
 
     def _moves(self) -> list[Child | None]:
         moves: list[Child | None] = [None] if self._next is not None and not self._waits_for else []
@@ -265,7 +304,7 @@ class Simulation:
         if script.down:
             self.session.child_lost(child, Loss("refused"))
         else:
-            self._milters[child] = Milter(script)
+            self._milters[child] = Milter(script, self._log)
             self.session.child_up(child)
 
     def _step_child(self, child: Child) -> None:
@@ -297,7 +336,7 @@ class Simulation:
 
     def _write(self, child: Child) -> None:
         if child in self._milters:
-            self._milters[child].unread += FrameSplitter(1 << 30).feed(b"".join(child.out))
+            self._milters[child].receive(FrameSplitter(1 << 30).feed(b"".join(child.out)))
         child.out.clear()
 
     def _hear(self, received: bytes) -> None:
