@@ -36,7 +36,9 @@ def take(state: State, received: bytes) -> None:
         if handler is None:
             raise ProtocolError(f"unknown command {bytes((code,))!r}")
         _check_order(state, code)
+        state.handling = code
         handler(state, received)
+        state.handling = 0
     except ProtocolError as error:
         violate(state, str(error))
 
@@ -99,13 +101,10 @@ def _macro(state: State, received: bytes) -> None:
     if len(received) <= DATA:
         raise ProtocolError("MACRO without a command code")
     code = received[DATA]
-    if code in (command.HEADER, command.BODY):
-        transaction = state.transaction
-        if transaction is not None:
-            state.macros[code] = received
-        return
-    payload.decode_macros(received[DATA:])
-    state.macros[code] = received
+    if (received[-1] and len(received) > DATA + 1) or received.count(0, DATA + 1) % 2:
+        raise ProtocolError("MACRO with a name that has no value")
+    if code in command.NAMES:
+        state.macros[code] = received
 
 
 def _connect(state: State, received: bytes) -> None:
@@ -186,8 +185,11 @@ def _rcpt(state: State, received: bytes) -> None:
     if found is None:
         return
     transaction, event = found
+    _reopen_envelope(state, transaction)
     if state.answered_options.protocol & option.RCPT_REJ and event.macros is not None:
         event.rejected = _REJECTED in event.macros
+    if transaction.conclusion is not None:
+        return
     transaction.transcript_size += len(received) + len(event.macros or b"")
     if transaction.transcript_size > state.chain.limits.max_transcript:
         state.overflow(f"more than {state.chain.limits.max_transcript} bytes of recipients")
@@ -196,8 +198,25 @@ def _rcpt(state: State, received: bytes) -> None:
 
 def _data(state: State, received: bytes) -> None:
     found = _envelope_event(state, command.DATA, received)
-    if found is not None and found[0].conclusion is None:
-        found[0].data = found[1]
+    if found is None:
+        return
+    transaction, event = found
+    _reopen_envelope(state, transaction)
+    if transaction.conclusion is None:
+        transaction.data = event
+
+
+def _reopen_envelope(state: State, transaction: Transaction) -> None:
+    """DATA was passed and came to nothing, because someone beside mmx refused it (S17).
+
+    libmilter takes neither a second DATA nor a RCPT after it (S1): every child gets the envelope anew.
+    """
+    if transaction.data is None or transaction.conclusion is not None:
+        return
+    transaction.data = None
+    for child in state.children:
+        if child.part is not None and not child.part.finished:
+            child.part.restart()
 
 
 def _note_queue_id(transaction: Transaction, event: Event) -> None:
@@ -294,8 +313,7 @@ def _quit_nc(state: State, received: bytes) -> None:
     for child in state.children:
         links.close(state, child, Link.DOWN)
     state.children = [] if state.refusal else [Child(child.plan) for child in state.children]
-    state.greeting = state.helo = state.unknown = state.verdict = None
-    state.macros.clear()
+    state.forget_client()
 
 
 def _unknown(state: State, received: bytes) -> None:

@@ -9,9 +9,9 @@
     BODY        end of headers was seen
 
 S1 and 3.2 of the rule book, made wider where MTAs differ: HELO is optional, HELO and MAIL inside a
-transaction abort it (S15, S4), content may begin without DATA (versions before 4), EOH may be missing. ABORT
-and MACRO are legal wherever options are agreed. What is not in the table is a violation: the MTA link is
-closed.
+transaction abort it (S15, S4), RCPT and DATA may come again after DATA as long as no content has come (S17),
+content may begin without DATA (versions before 4), EOH may be missing. ABORT and MACRO are legal wherever
+options are agreed. What is not in the table is a violation: the MTA link is closed.
 """
 
 from enum import Enum
@@ -61,7 +61,13 @@ NEXT: Final[dict[Phase, dict[int, Phase]]] = {
         command.DATA: Phase.DATA,
         command.UNKNOWN: Phase.ENVELOPE,
     },
-    Phase.DATA: {**_BETWEEN, **_CONTENT, command.UNKNOWN: Phase.DATA},
+    Phase.DATA: {
+        **_BETWEEN,
+        **_CONTENT,
+        command.RCPT: Phase.ENVELOPE,
+        command.DATA: Phase.DATA,
+        command.UNKNOWN: Phase.DATA,
+    },
     Phase.HEADERS: {**_BETWEEN, **_CONTENT},
     Phase.BODY: {
         **_BETWEEN,

@@ -15,12 +15,26 @@ from mmx.core import commands, feeding, links, replies, settling
 from mmx.core.action import Action, Loss, PauseMta, Remark, ResumeMta
 from mmx.core.child import Child, Link
 from mmx.core.content import NewSpool
+from mmx.core.event import Event
 from mmx.core.negotiation import Knowledge
 from mmx.core.plan import Chain
 from mmx.core.spool import MemorySpool
 from mmx.core.state import Conclusion, State
 from mmx.core.verdict import PROGRESS_FRAME
 from mmx.wire import command
+
+_ALWAYS_ANSWERED = frozenset(
+    {
+        command.OPTNEG,
+        command.CONNECT,
+        command.HELO,
+        command.MAIL,
+        command.RCPT,
+        command.DATA,
+        command.EOM,
+        command.UNKNOWN,
+    }
+)
 
 
 def _never() -> str:
@@ -114,7 +128,7 @@ class Session:
                 state.inbox_paused = True
                 state.actions.append(PauseMta())
             return
-        commands.take(state, received)
+        self._take(received)
         self._run()
 
     def from_child(self, child: Child, received: bytes) -> None:
@@ -173,18 +187,36 @@ class Session:
         for child in state.children:
             links.close(state, child, Link.DOWN)
         transaction = state.transaction
-        if transaction is None and state.owed is None:
+        if transaction is not None and (
+            transaction.conclusion is None or not transaction.conclusion.answered
+        ):
+            settling.conclude(state, transaction, Conclusion(settling.INTERNAL, "", "internal error"))
+        if state.owed is None and state.handling in _ALWAYS_ANSWERED:
+            state.owe(Event(state.handling, b"", None, state.serial))
+        state.handling = 0
+        self._answer_internal_error()
+        self._run()
+
+    def _answer_internal_error(self) -> None:
+        state = self._state
+        event, transaction = state.owed, state.transaction
+        if event is None:
             return
-        state.mta_out.clear()
-        if transaction is not None:
-            transaction.conclusion = Conclusion(settling.INTERNAL, "", "internal error")
-        if state.owed is not None and state.owed.code == command.OPTNEG:
+        if event.code == command.OPTNEG:
             commands.end_session(state)
-        elif state.owed is not None:
-            code = state.owed.code
+        elif transaction is not None and transaction.conclusion is not None and event.code != command.UNKNOWN:
+            settling.answer_conclusion(state, transaction, transaction.conclusion)
+        else:
+            if event.code in (command.CONNECT, command.HELO):
+                state.verdict = settling.INTERNAL
             state.answer(settling.INTERNAL.frame)
-            if code == command.EOM:
-                settling.end_transaction(state)
+
+    def _take(self, received: bytes) -> None:
+        """Do a command. What earlier children have decided already no later child is asked."""
+        state = self._state
+        commands.take(state, received)
+        if state.owed is not None and state.owed.code in _ALWAYS_ANSWERED:
+            settling.settle(state)
 
     def _run(self) -> None:
         state = self._state
@@ -199,7 +231,7 @@ class Session:
                     continue
             if state.owed is not None or not state.inbox:
                 break
-            commands.take(state, state.inbox.popleft())
+            self._take(state.inbox.popleft())
         if state.inbox_paused and not state.inbox and not state.finished:
             state.inbox_paused = False
             state.actions.append(ResumeMta())

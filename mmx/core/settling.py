@@ -47,7 +47,7 @@ def settle(state: State) -> bool:
         return _settle_negotiation(state, event)
     transaction = state.transaction
     if transaction is not None and transaction.conclusion is not None and event.code != command.UNKNOWN:
-        _answer_conclusion(state, transaction, transaction.conclusion)
+        answer_conclusion(state, transaction, transaction.conclusion)
         return True
     if _body_reply_open(state, event):
         return False
@@ -116,7 +116,7 @@ def _conclude_early(state: State) -> None:
     if transaction is None or transaction.conclusion is not None:
         return
     if transaction.overflow:
-        _conclude(state, transaction, Conclusion(NO_STORAGE, "", transaction.overflow))
+        conclude(state, transaction, Conclusion(NO_STORAGE, "", transaction.overflow))
         state.actions.append(Remark("error", f"message refused: {transaction.overflow}"))
         return
     content = transaction.content
@@ -127,7 +127,7 @@ def _conclude_early(state: State) -> None:
         refused = part.verdict if part is not None else None
         if refused is not None:
             decided = _named(state, child, refused)
-            _conclude(state, transaction, Conclusion(decided, child.name, report.why(child)))
+            conclude(state, transaction, Conclusion(decided, child.name, report.why(child)))
             return
         if part is not None and not part.finished and child.link is not Link.RELEASED:
             return
@@ -146,8 +146,8 @@ def _refuse(state: State, event: Event, decider: Child, outcome: Verdict) -> Non
     elif transaction is None or event.code == command.UNKNOWN:
         state.answer(decided.frame)
     elif event.code in _ENDS_MESSAGE or decided is verdict.DISCARD:
-        _conclude(state, transaction, conclusion)
-        _answer_conclusion(state, transaction, conclusion)
+        conclude(state, transaction, conclusion)
+        answer_conclusion(state, transaction, conclusion)
     else:
         event.refused = True
         transaction.last_refusal = conclusion
@@ -159,7 +159,8 @@ def _named(state: State, child: Child, decided: Verdict) -> Verdict:
     return verdict.with_name(decided, child.name) if state.chain.name_in_reply else decided
 
 
-def _conclude(state: State, transaction: Transaction, conclusion: Conclusion) -> None:
+def conclude(state: State, transaction: Transaction, conclusion: Conclusion) -> None:
+    """The message has its verdict, which the MTA may not have been told yet."""
     transaction.conclusion = conclusion
     state.message_deadline = inf
     leave_transaction(state)
@@ -174,7 +175,7 @@ def leave_transaction(state: State) -> None:
             links.close(state, child, Link.DOWN)
 
 
-def _answer_conclusion(state: State, transaction: Transaction, conclusion: Conclusion) -> None:
+def answer_conclusion(state: State, transaction: Transaction, conclusion: Conclusion) -> None:
     """Tell the MTA how the message ended: at end of message for a stream, else at once and again from
     memory.
     """

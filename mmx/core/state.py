@@ -23,11 +23,12 @@ from mmx.core.verdict import Verdict
 from mmx.wire import command, option
 from mmx.wire.payload import Options
 
+_CONTENT: Final = (command.HEADER, command.EOH, command.BODY, command.EOM)
 _LATER_STAGES: Final = {
-    command.CONNECT: (command.HELO, command.MAIL, command.RCPT, command.DATA, command.EOH, command.EOM),
-    command.HELO: (command.MAIL, command.RCPT, command.DATA, command.EOH, command.EOM),
-    command.MAIL: (command.RCPT, command.DATA, command.EOH, command.EOM),
-    command.RCPT: (command.DATA, command.EOH, command.EOM),
+    command.CONNECT: (command.HELO, command.MAIL, command.RCPT, command.DATA, *_CONTENT),
+    command.HELO: (command.MAIL, command.RCPT, command.DATA, *_CONTENT),
+    command.MAIL: (command.RCPT, command.DATA, *_CONTENT),
+    command.RCPT: (command.DATA, *_CONTENT),
 }
 """An event makes the macros of later stages void, as in libmilter (S8)."""
 
@@ -97,6 +98,7 @@ class State:
         "children",
         "finished",
         "greeting",
+        "handling",
         "helo",
         "inbox",
         "inbox_paused",
@@ -144,9 +146,7 @@ class State:
         self.knowledge = knowledge
         self.new_spool = new_spool
         self.refusal = refusal
-        """Why this session cannot take mail at all: no child is dialled, every MAIL gets 451. "" if it
-        can.
-        """
+        """Why this session takes no mail: no child is dialled, every MAIL gets 451. "" if it does."""
         self.refuse_mail = refuse_mail
         """Asked at each MAIL: why it cannot be taken now, "" if it can."""
         self.children = [] if refusal else [Child(plan) for plan in chain.children]
@@ -168,8 +168,17 @@ class State:
         self.inbox: deque[bytes] = deque()
         """Frames that came while the MTA was owed a reply."""
         self.inbox_paused = False
-        self.last_command = now
 
+        self.last_command = now
+        self.handling = 0
+        """Command that is being done (a code), 0 between commands."""
+
+        self.serial = 0
+        self.forget_client()
+
+    def forget_client(self) -> None:
+        """Nothing is known of an SMTP client: at the start, and when the link goes on to another one."""
+        self.macros.clear()
         self.greeting: Event | None = None
         self.helo: Event | None = None
         self.unknown: Event | None = None
@@ -180,8 +189,6 @@ class State:
         self.verdict: Verdict | None = None
         """The refusal of the whole session (G4)."""
         self.transaction: Transaction | None = None
-        self.serial = 0
-
         self.owed: Event | None = None
         self.owed_since = 0.0
         self.progress_due = inf
