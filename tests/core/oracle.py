@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from mmx.core import plan
 from mmx.wire import command, option, reply
 from mmx.wire.framing import CODE, DATA, frame
-from tests.core.simulation import FINAL, HEADERS, SHUTDOWN_TEXT, Answer, Script, mta
+from tests.core.simulation import FINAL, HEADERS, SHUTDOWN_TEXT, SILENT, Answer, Message, Script, mta
 
 HOLD = frame(reply.QUARANTINE, b"content filter failed\0")
 OF_ACTION = {
@@ -91,7 +91,7 @@ def decisive(answer: Answer) -> bytes:
     return answer.frames[-1]
 
 
-def expected(scripts: Sequence[Script], messages: Sequence[int]) -> list[tuple[str, tuple[bytes, ...]]]:
+def expected(scripts: Sequence[Script], messages: Sequence[Message]) -> list[tuple[str, tuple[bytes, ...]]]:
     """The transcript: event and all that mmx says to it."""
     members = [_Member(script) for script in scripts]
     transcript: list[tuple[str, tuple[bytes, ...]]] = []
@@ -111,7 +111,7 @@ def _say(members: list[_Member], event: str, code: int) -> tuple[bytes, ...]:
     letter = event[0]
     if letter == "O":
         return (FINAL["c"],)
-    if letter in "ALNB":
+    if letter in SILENT:
         return ()
     if letter == "M":
         for member in members:

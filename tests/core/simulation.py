@@ -41,6 +41,8 @@ LETTERS: Final = {
     command.BODY: "B",
     command.EOM: "E",
 }
+SILENT: Final = "ALNB"
+"""Events that the MTA wants no reply to."""
 _RANK: Final = {letter: rank for rank, letter in enumerate("MRTLNBE")}
 
 
@@ -192,11 +194,18 @@ class Milter:
         return True
 
 
+class Message(NamedTuple):
+    """A message of the MTA: so many recipients, given up after so many events."""
+
+    recipients: int = 1
+    events: int = 99
+
+
 Mta = Generator[tuple[str, bytes], bytes, None]
 
 
-def mta(messages: Sequence[int]) -> Mta:
-    """What Postfix says in a session of messages with so many recipients; it is sent each final reply."""
+def mta(messages: Sequence[Message]) -> Mta:
+    """What Postfix says in a session of these messages; it is sent each final reply."""
     offer = payload.encode_options(6, option.ALL_ACTIONS, option.ALL_PROTOCOL, {})
     yield "O", frame(command.OPTNEG, offer)
     connection = payload.encode_connection(b"mail.example.net", b"4", 2525, b"192.0.2.7")
@@ -204,8 +213,15 @@ def mta(messages: Sequence[int]) -> Mta:
         return
     if (yield "H", frame(command.HELO, b"mail.example.net\0"))[CODE] != reply.CONTINUE:
         return
-    for number, recipients in enumerate(messages):
-        yield from _message(number, recipients)
+    for number, message in enumerate(messages):
+        events = _message(number, message.recipients)
+        event = next(events)
+        for _ in range(message.events):
+            answer = yield event
+            try:
+                event = events.send(answer) if event[0][0] not in SILENT else next(events)
+            except StopIteration:
+                break
         yield "A", frame(command.ABORT)
 
 
@@ -231,7 +247,7 @@ def _message(number: int, recipients: int) -> Mta:
 class Simulation:
     """The session, its children and the MTA; `run` plays it in the order that the schedule picks."""
 
-    def __init__(self, scripts: Sequence[Script], messages: Sequence[int]) -> None:
+    def __init__(self, scripts: Sequence[Script], messages: Sequence[Message]) -> None:
         knowledge = Knowledge()
         for script in scripts:
             knowledge.learn(script.plan.name, payload.Options(6, script.actions, script.protocol, {}))
@@ -291,7 +307,7 @@ class Simulation:
     def _step_mta(self) -> None:
         assert self._next is not None
         name, sent = self._next
-        if name[0] in "ALNB":
+        if name[0] in SILENT:
             self.session.from_mta(sent)
             self._next = next(self._mta, None)
         else:

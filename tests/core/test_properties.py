@@ -8,7 +8,7 @@ from mmx.core.plan import ChildPlan
 from mmx.wire import command, option, payload, reply
 from mmx.wire.framing import frame
 from tests.core.oracle import expected
-from tests.core.simulation import Answer, Script, Simulation
+from tests.core.simulation import Answer, Message, Script, Simulation
 
 EDITS = [
     frame(reply.ADDHEADER, b"X-Added\0one\0"),
@@ -32,7 +32,9 @@ EVENTS = [
 
 texts = st.sampled_from([b"550 5.7.1 no", b"451 4.7.1 later", b"421 4.7.0 bye"])
 schedules = st.lists(st.integers(0, 5), max_size=120)
-messages = st.lists(st.integers(1, 2), min_size=1, max_size=2)
+messages = st.lists(
+    st.builds(Message, st.integers(1, 2), st.just(99) | st.integers(1, 9)), min_size=1, max_size=2
+)
 
 
 def bits(choices: list[int]) -> st.SearchStrategy[int]:
@@ -78,17 +80,17 @@ def chains(draw: st.DrawFn, *, kinds: str = "cartyds4", deaths: bool = False) ->
 
 @given(chains(), messages, schedules)
 def test_any_order_of_arrival_gives_what_one_after_another_gives(
-    scripts: list[Script], sizes: list[int], schedule: list[int]
+    scripts: list[Script], mail: list[Message], schedule: list[int]
 ) -> None:
-    simulation = Simulation(scripts, sizes)
+    simulation = Simulation(scripts, mail)
     simulation.run(schedule)
-    assert simulation.transcript == expected(scripts, sizes)
+    assert simulation.transcript == expected(scripts, mail)
 
 
 @given(chains(deaths=True), messages, schedules)
 def test_a_death_is_its_default_action_at_the_event_where_its_reply_was_due(
-    scripts: list[Script], sizes: list[int], schedule: list[int]
+    scripts: list[Script], mail: list[Message], schedule: list[int]
 ) -> None:
-    simulation = Simulation(scripts, sizes)
+    simulation = Simulation(scripts, mail)
     simulation.run(schedule)
-    assert simulation.transcript == expected(scripts, sizes)
+    assert simulation.transcript == expected(scripts, mail)
