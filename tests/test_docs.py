@@ -1,0 +1,124 @@
+"""The pages in docs/ against the code: what they list is what there is, and every link leads somewhere."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from mmx.cli import main
+from mmx.core.action import ChildFailed, ChildRecord, MessageRecord
+from mmx.core.child import Child
+from mmx.core.plan import ChildPlan
+from mmx.core.plan import Limits as CoreLimits
+from mmx.errors import EX_CONFIG, EX_NOPERM, EX_OK, EX_SOFTWARE, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE
+from mmx.observe.message_line import failure_line, message_line
+from mmx.settings.model import ChildSettings, Limits, Settings
+from mmx.settings.show import show
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
+REFERENCE = DOCS / "reference"
+# Keys that only open a map; the page explains some of them in a row without a default.
+MAPS = {"conditions", "default_action", "children.NAME.default_action"}
+
+LINK = re.compile(r"\]\(([^)\s#]+)(#[^)\s]*)?\)")
+ROW = re.compile(r"\| `([a-zA-Z_.]+)` \|.*?\|.*?\| (?:`([^`]*)`)? ?\|", re.MULTILINE)
+RULE = re.compile(r"(?<![A-Za-z0-9.{_])[WNSMVGEXTFD][1-9][0-9]?\b")
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def shown_defaults() -> dict[str, str]:
+    """Dotted key to value, as `mmx --show-config` prints the defaults with one child called NAME."""
+    text = show(Settings(children=(ChildSettings("NAME"),)), {}).replace('"NAME"', "NAME")
+    path: list[str] = []
+    values: dict[str, str] = {}
+    for line in text.splitlines()[1:]:
+        depth = (len(line) - len(line.lstrip())) // 2
+        key, _, value = line.strip().partition(":")
+        path[depth:] = [key]
+        if value:
+            values[".".join(path)] = value.removesuffix("  # default").strip()
+    return values
+
+
+def test_page_of_settings_has_every_key_and_default() -> None:
+    rows = dict(ROW.findall((REFERENCE / "settings.md").read_text()))
+    assert {key: value for key, value in rows.items() if key not in MAPS} == shown_defaults()
+
+
+@pytest.mark.parametrize("limits", [Limits, CoreLimits])
+def test_page_of_limits_has_every_bound(limits: type) -> None:
+    page = (REFERENCE / "limits.md").read_text()
+    assert [field.name for field in fields(limits) if f"`{field.name}`" not in page] == []
+
+
+def test_page_of_the_log_has_every_field() -> None:
+    child = ChildRecord("clamav", "reject", "EOM", 0.1, "why")
+    texts = (b"queue", b"client", b"helo", b"sender")
+    record = MessageRecord("s", *texts, 1, 1, 1, "reject", b"550 no", "clamav", "why", 0.1, (child,))
+    failed = ChildFailed(Child(ChildPlan("clamav")), "EOM", "eof", "closed", "accept")
+    lines = message_line(record).replace("child.clamav", "child.NAME") + " " + failure_line("s", failed)
+    page = (REFERENCE / "log-line.md").read_text()
+    names = re.findall(r"([a-zA-Z_.]+)=", lines)
+    assert len(names) >= 19
+    assert [name for name in names if f"| `{name}` |" not in page] == []
+
+
+def test_page_of_the_command_line_has_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    options = re.findall(r"(?<!\S)--?[a-z][a-z-]*", capsys.readouterr().out)
+    page = (REFERENCE / "command-line.md").read_text()
+    assert [option for option in options if f"`{option}" not in page] == []
+
+
+@pytest.mark.parametrize(
+    "status", [EX_OK, EX_USAGE, EX_UNAVAILABLE, EX_SOFTWARE, EX_TEMPFAIL, EX_NOPERM, EX_CONFIG]
+)
+def test_page_of_the_command_line_has_every_exit_status(status: int) -> None:
+    assert f"\n| {status} |" in (REFERENCE / "command-line.md").read_text()
+
+
+def test_rules_that_are_cited_are_in_the_rule_book() -> None:
+    book = (REFERENCE / "milter-protocol.md").read_text()
+    known = set(re.findall(r"^- \*\*([A-Z][0-9]+)\*\*", book, flags=re.MULTILINE))
+    missing = {
+        f"{name_of(path)}: {rule}"
+        for path in (ROOT / "mmx").rglob("*.py")
+        for rule in RULE.findall(path.read_text())
+        if rule not in known
+    }
+    assert missing == set()
+    assert re.findall(r"^([0-9]+)\. ", book[book.index("## 8. ") :], flags=re.MULTILINE) == [
+        str(number) for number in range(1, 63)
+    ]
+
+
+def test_differences_name_scenarios_that_exist() -> None:
+    names = re.findall(
+        r"`((?:traps|checklist)/[a-z0-9-]+)`", (REFERENCE / "differences-from-postfix.md").read_text()
+    )
+    assert len(names) >= 15
+    missing = [name for name in names if not (ROOT / f"tests/scenarios/{name}.scenario").is_file()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = [target for target, _ in LINK.findall(page.read_text()) if "://" not in target]
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_every_page_is_linked_from_another() -> None:
+    linked = {
+        (page.parent / target).resolve()
+        for page in PAGES
+        for target, _ in LINK.findall(page.read_text())
+        if "://" not in target
+    }
+    assert [name_of(page) for page in PAGES if page.name != "README.md" and page not in linked] == []
