@@ -11,6 +11,7 @@ from typing import Final
 
 from mmx.core.content import Content, Revision
 from mmx.core.header_list import HeaderEdit, HeaderList, reindex
+from mmx.core.plan import OVERHEAD
 from mmx.core.spool import Spool
 from mmx.errors import ProtocolError
 from mmx.wire import header, option, payload, reply
@@ -37,7 +38,7 @@ class Edits:
         """Frames as they go to the MTA, and header edits, which may need another index first."""
         self.body: Spool | None = None
         self.size = 0
-        """Bytes held in `requests`."""
+        """Bytes held in `requests`, with what each costs beside its bytes."""
 
     @property
     def changes_content(self) -> bool:
@@ -70,7 +71,7 @@ class Edits:
             self._replace_body(data)
             return ""
         self.requests.append(received if edit is None else edit)
-        self.size += len(received)
+        self.size += len(received) + OVERHEAD
         return ""
 
     def finish(self) -> None:
@@ -145,8 +146,8 @@ def merge(shares: list[tuple[Edits, bool]], content: Content) -> tuple[list[byte
     body = next((edits.body for edits, _ in reversed(shares) if edits.body is not None), None)
     frames: list[bytes] = []
     headers = _Headers(content)
-    moved = [number for number, (edits, original) in enumerate(shares) if original and edits.edits_headers]
-    last_moved = moved[-1] if moved else -1
+    editors = [number for number, (edits, _) in enumerate(shares) if edits.edits_headers]
+    last_moved = max((number for number in editors[1:] if shares[number][1]), default=-1)
     for number, (edits, original) in enumerate(shares):
         requests = headers.follow(edits, original=original, needed=number <= last_moved)
         frames += [edit.frame if isinstance(edit, HeaderEdit) else edit for edit in requests]

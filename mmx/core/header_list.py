@@ -6,6 +6,8 @@ identities. That is how the index of a child which saw the original message is t
 it has become (`reindex`).
 """
 
+from bisect import bisect_left
+from operator import attrgetter
 from typing import Final, NamedTuple, Self
 
 from mmx.wire import header, payload, reply
@@ -36,31 +38,59 @@ class HeaderEdit(NamedTuple):
         return frame(self.code, payload.encode_indexed_header(self.position, self.name, self.value))
 
 
-class Field(NamedTuple):
+class Field:
     """One header. `identity` stays with it through every change and is the same in two lists of one
     message.
     """
 
-    identity: object
-    name: bytes
-    value: bytes
+    __slots__ = ("gone", "identity", "name", "order", "value")
 
-
-def _read_back(field: Field) -> bytes:
-    return header.as_written(field.value)[: max(_MOST_READ_BACK - len(field.name) - 1, 0)]
+    def __init__(self, identity: object, name: bytes, value: bytes) -> None:
+        self.identity = identity
+        self.name = name
+        self.value = value
+        self.order = 0
+        """Grows from header to header of a list."""
+        self.gone = False
+        """Deleted; the list drops it when somebody asks for positions."""
 
 
 def _new(name: bytes, value: bytes) -> Field:
     return Field(object(), name, value)
 
 
-class HeaderList:
-    """Headers in order, Postfix's own Received first."""
+_order = attrgetter("order")
 
-    __slots__ = ("_fields",)
+
+def _place(same: list[Field], field: Field) -> int:
+    """Where the header stands, or belongs, among those of its name."""
+    return bisect_left(same, field.order, key=_order)
+
+
+def _read_back(field: Field) -> bytes:
+    return header.as_written(field.value)[: max(_MOST_READ_BACK - len(field.name) - 1, 0)]
+
+
+class HeaderList:
+    """Headers in order, Postfix's own Received first.
+
+    A mail may carry thousands of headers that a child deletes one by one, so finding one by name and deleting
+    it take no walk over all of them. Inserting does: no child inserts more than a few.
+    """
+
+    __slots__ = ("_any_gone", "_by_identity", "_by_name", "_fields")
 
     def __init__(self, fields: list[Field]) -> None:
         self._fields = fields
+        self._any_gone = False
+        self._by_identity: dict[object, Field] = {}
+        self._by_name: dict[bytes, list[Field]] = {}
+        """Lower-case name to the headers of that name in order, Postfix's own Received left out."""
+        for order, field in enumerate(fields):
+            field.order = order
+            self._by_identity[field.identity] = field
+            if field.identity is not _OWN_RECEIVED:
+                self._named(field.name).append(field)
 
     @classmethod
     def of(cls, headers: list[tuple[bytes, bytes]]) -> Self:
@@ -69,66 +99,83 @@ class HeaderList:
 
     def twin(self) -> "HeaderList":
         """A list of the same headers, edited separately."""
-        return HeaderList(self._fields.copy())
+        return HeaderList([Field(f.identity, f.name, f.value) for f in self._present()])
 
     def visible(self) -> list[tuple[bytes, bytes]]:
         """What a milter is shown, values as they stand in the queue file."""
-        return [(f.name, _read_back(f)) for f in self._fields if f.identity is not _OWN_RECEIVED]
+        return [(f.name, _read_back(f)) for f in self._present() if f.identity is not _OWN_RECEIVED]
 
     def apply(self, edit: HeaderEdit) -> None:
         """Do what cleanup(8) does for the edit."""
         if edit.code == reply.ADDHEADER:
             self.append(_new(edit.name, edit.value))
         elif edit.code == reply.INSHEADER:
-            self._fields.insert(min(edit.position, len(self._fields)), _new(edit.name, edit.value))
+            self.insert(edit.position, _new(edit.name, edit.value))
         elif (field := self.find(edit.name, edit.position)) is not None:
-            self.change(field.identity, edit)
+            self.change(field, edit)
         elif edit.value:
             self.append(_new(edit.name, edit.value))
 
     def append(self, field: Field) -> None:
         """Put a header at the end."""
+        field.order = self._fields[-1].order + 1
         self._fields.append(field)
+        self._named(field.name).append(field)
+        self._by_identity[field.identity] = field
 
-    def change(self, identity: object, edit: HeaderEdit) -> None:
-        """Give a header its new name and value, or delete it if the value is empty."""
-        place = self._place(identity)
+    def insert(self, position: int, field: Field) -> None:
+        """Put a header at an INSHEADER position; beyond the end is the end."""
+        fields = self._present()
+        fields.insert(position, field)
+        for order, one in enumerate(fields):
+            one.order = order
+        same = self._named(field.name)
+        same.insert(_place(same, field), field)
+        self._by_identity[field.identity] = field
+
+    def change(self, field: Field, edit: HeaderEdit) -> None:
+        """Give a header of this list its new name and value, or delete it if the value is empty."""
         if edit.value:
-            self._fields[place] = Field(identity, edit.name, edit.value)
+            field.name, field.value = edit.name, edit.value
         else:
-            del self._fields[place]
+            same = self._named(field.name)
+            del same[_place(same, field)]
+            field.gone = self._any_gone = True
 
-    def find(self, name: bytes, index: int) -> Field | None:
-        """The header that CHGHEADER means: the index-th of that name, 0 meaning 1 (E5)."""
+    def find(self, name: bytes, number: int) -> Field | None:
+        """The header that CHGHEADER means: the number-th of that name, 0 meaning 1 (E5)."""
         same = self._named(name)
-        number = max(index, 1)
+        number = max(number, 1)
         return same[number - 1] if number <= len(same) else None
 
-    def index_of(self, identity: object) -> int:
-        """The CHGHEADER index of a header, 0 if it is not in the list any more."""
-        field = next((f for f in self._fields if f.identity is identity), None)
-        return 0 if field is None else self._named(field.name).index(field) + 1
+    def twin_of(self, field: Field) -> Field | None:
+        """The header of this list that is `field` of another one, None if it is not here any more."""
+        twin = self._by_identity.get(field.identity)
+        return None if twin is None or twin.gone else twin
 
-    def insert(self, index: int, field: Field) -> None:
-        """Put a header at an INSHEADER index."""
-        self._fields.insert(index, field)
+    def number_of(self, field: Field) -> int:
+        """The CHGHEADER index of a header of this list."""
+        return _place(self._named(field.name), field) + 1
 
-    def preceding(self, index: int) -> list[object]:
-        """The identities of the headers that an INSHEADER at `index` goes below."""
-        return [field.identity for field in self._fields[:index]]
+    def preceding(self, position: int) -> list[object]:
+        """The identities of the headers that an INSHEADER at `position` goes below."""
+        return [field.identity for field in self._present()[:position]]
 
     def place_below(self, preceding: list[object]) -> int:
-        """The INSHEADER index below the last of `preceding` that is still here, 0 if none is."""
-        here = {id(field.identity): place for place, field in enumerate(self._fields)}
-        survivor = next((identity for identity in reversed(preceding) if id(identity) in here), None)
-        return 0 if survivor is None else here[id(survivor)] + 1
+        """The INSHEADER position below the last of `preceding` that is still here, 0 if none is."""
+        here = {field.identity: place for place, field in enumerate(self._present())}
+        survivor = next((identity for identity in reversed(preceding) if identity in here), None)
+        return 0 if survivor is None else here[survivor] + 1
+
+    def _present(self) -> list[Field]:
+        """The headers without those that are gone."""
+        if self._any_gone:
+            self._fields = [field for field in self._fields if not field.gone]
+            self._any_gone = False
+        return self._fields
 
     def _named(self, name: bytes) -> list[Field]:
-        lower = name.lower()
-        return [f for f in self._fields if f.name.lower() == lower and f.identity is not _OWN_RECEIVED]
-
-    def _place(self, identity: object) -> int:
-        return next(place for place, field in enumerate(self._fields) if field.identity is identity)
+        return self._by_name.setdefault(name.lower(), [])
 
 
 def reindex(edit: HeaderEdit, seen: HeaderList, actual: HeaderList) -> HeaderEdit | None:
@@ -145,11 +192,12 @@ def reindex(edit: HeaderEdit, seen: HeaderList, actual: HeaderList) -> HeaderEdi
     target = seen.find(edit.name, edit.position)
     if target is None:
         return _append(edit, _new(edit.name, edit.value), seen, actual) if edit.value else None
-    seen.change(target.identity, edit)
-    index = actual.index_of(target.identity)
-    if index:
-        actual.change(target.identity, edit)
-        return edit._replace(position=index)
+    seen.change(target, edit)
+    twin = actual.twin_of(target)
+    if twin is not None:
+        number = actual.number_of(twin)
+        actual.change(twin, edit)
+        return edit._replace(position=number)
     if not edit.value:
         return None
     actual.append(Field(target.identity, edit.name, edit.value))
@@ -158,7 +206,7 @@ def reindex(edit: HeaderEdit, seen: HeaderList, actual: HeaderList) -> HeaderEdi
 
 def _append(edit: HeaderEdit, field: Field, seen: HeaderList, actual: HeaderList) -> HeaderEdit:
     seen.append(field)
-    actual.append(field)
+    actual.append(Field(field.identity, field.name, field.value))
     return edit._replace(code=reply.ADDHEADER, position=0)
 
 
@@ -166,5 +214,5 @@ def _insert(edit: HeaderEdit, seen: HeaderList, actual: HeaderList) -> HeaderEdi
     field = _new(edit.name, edit.value)
     place = actual.place_below(seen.preceding(edit.position))
     seen.insert(edit.position, field)
-    actual.insert(place, field)
+    actual.insert(place, Field(field.identity, field.name, field.value))
     return edit._replace(position=place)
