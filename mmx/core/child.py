@@ -276,8 +276,13 @@ class Child:
         if self.due:
             self._time_head(self.due[0].code, now)
         else:
-            self.deadline = inf
+            self.time_reading(now)
         return due
+
+    def time_reading(self, now: float) -> None:
+        """No reply is due: the child has only to take what is written to it."""
+        self.since = now
+        self.deadline = now + self.plan.content_timeout if self.blocked else inf
 
     def forget_aborted(self, now: float) -> None:
         """A verdict on an aborted message: what was fed ahead of it will not be answered either."""

@@ -15,6 +15,7 @@ from mmx.core.child import Child, Link
 from mmx.core.content import Content
 from mmx.core.event import Event
 from mmx.core.mta import NEXT, Phase
+from mmx.core.plan import OVERHEAD
 from mmx.core.state import Conclusion, State, Transaction
 from mmx.errors import ProtocolError
 from mmx.wire import command, option, payload
@@ -190,7 +191,7 @@ def _rcpt(state: State, received: bytes) -> None:
         event.rejected = _REJECTED in event.macros
     if transaction.conclusion is not None:
         return
-    transaction.transcript_size += len(received) + len(event.macros or b"")
+    transaction.transcript_size += len(received) + len(event.macros or b"") + OVERHEAD
     if transaction.transcript_size > state.chain.limits.max_transcript:
         state.overflow(f"more than {state.chain.limits.max_transcript} bytes of recipients")
     transaction.recipients.append(event)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Final
 
 from mmx.core.event import Event
+from mmx.core.plan import OVERHEAD
 from mmx.core.spool import Spool
 from mmx.wire import command, header, payload
 from mmx.wire.framing import DATA, MAX_DATA, frame
@@ -53,7 +54,7 @@ class Content:
         """Take a HEADER frame. Raises `ProtocolError`."""
         self.headers.append(payload.decode_header(received[DATA:]))
         self._frames.append(received)
-        self.headers_size += len(received)
+        self.headers_size += len(received) + OVERHEAD
 
     def add_body(self, data: bytes) -> bool:
         """Take a piece of body; False if there is no room for it."""

@@ -49,7 +49,10 @@ def take_options(state: State, child: Child, received: bytes) -> None:
     child.deadline = inf
     if remark:
         state.actions.append(Remark("warning", f"{child.name}: {remark}"))
-    if state.knowledge.learn(child.name, child.options):
+    # Only a full offer shows what the child would like; a session with an old MTA teaches nothing new.
+    full = child.offered.protocol == option.ALL_PROTOCOL and child.offered.actions == option.ALL_ACTIONS
+    known = state.knowledge.of(child.name)
+    if (full or known is None) and state.knowledge.learn(child.name, child.options):
         _check_against_answer(state, child)
     state.actions.append(Ready(child))
 
@@ -104,6 +107,8 @@ def _take_default_action(state: State, child: Child, loss: Loss, *, reached: boo
     if transaction is None or transaction.conclusion is not None or part is None or part.finished:
         return ""
     action = child.plan.died if reached else child.plan.unreachable
+    if action == plan.QUARANTINE and not state.answered_options.actions & option.QUARANTINE:
+        action = plan.TEMPFAIL
     part.stage = state.owed.code if state.owed is not None else 0
     part.detail = f"{loss.reason}: {loss.detail}" if loss.detail else loss.reason
     if part.edits is not None:

@@ -17,6 +17,9 @@ QUARANTINE: Final = "quarantine"
 SHUTDOWN: Final = "shutdown"
 DEFAULT_ACTIONS: Final = (ACCEPT, TEMPFAIL, REJECT, QUARANTINE, SHUTDOWN)
 
+OVERHEAD: Final = 256
+"""What a header, an edit or a recipient costs in memory beside its bytes; it counts towards the limits."""
+
 EDITED: Final = "edited"
 ORIGINAL: Final = "original"
 
@@ -83,11 +86,11 @@ class Limits:
     foreign_event_timeout: float = 25.0
     """All of one event for an MTA that is not Postfix: there PROGRESS does not extend the wait (T3)."""
     max_edits: int = 1 << 20
-    """Edits held of one child for one message, its replaced body apart."""
+    """Edits held of one child for one message, its replaced body apart, with OVERHEAD for each."""
     max_headers: int = 4 << 20
-    """Header bytes of one message."""
+    """Header bytes of one message, with OVERHEAD for each."""
     max_transcript: int = 4 << 20
-    """MAIL and RCPT frames of one message with their macros, kept for a join."""
+    """RCPT frames of one message with their macros, kept for a join, with OVERHEAD for each."""
     max_due: int = 1024
     """Replies that one child may owe."""
     output_high_water: int = 256 << 10

@@ -148,13 +148,10 @@ class Session:
     def child_blocked(self, child: Child, blocked: bool) -> None:
         """The child does not take what is written to it, or takes it again."""
         child.blocked = blocked
-        if blocked:
-            if not child.due and child.link is Link.UP:
-                child.deadline = self._state.now + child.plan.content_timeout
-            return
         if not child.due and child.link is Link.UP:
-            child.deadline = inf
-        self._run()
+            child.time_reading(self._state.now)
+        if not blocked:
+            self._run()
 
     def mta_blocked(self, blocked: bool) -> None:
         """The MTA does not take what is written to it, or takes it again."""
