@@ -121,4 +121,6 @@ def test_every_page_is_linked_from_another() -> None:
         for target, _ in LINK.findall(page.read_text())
         if "://" not in target
     }
-    assert [name_of(page) for page in PAGES if page.name != "README.md" and page not in linked] == []
+    pages = [page for page in PAGES if page.parent.parent == DOCS]
+    assert len(pages) >= 15
+    assert [name_of(page) for page in pages if page not in linked] == []
