@@ -1,4 +1,4 @@
-"""A session as a playbook: `>>` something happens, `<<` mmx must have sent this, nothing more and in this order.
+"""A session as a playbook: `>>` something happens, `<<` mmx must have sent this and nothing more.
 
     with Playbook("child a:", "child b: protocol=NOHELO") as play:
         play >> "M> MAIL <s@example.net>" << "a,b> MAIL <s@example.net>"
@@ -7,7 +7,7 @@
 
 The lines are those of scenario files (tests/scenarios/README.md), and so are the stage and the clock behind
 them. A playbook is stricter: all that one event makes mmx send must be claimed before the next event. It also
-keeps the `actions`, which scenario files cannot show, and lets a test `call` entries that no peer's bytes cause.
+keeps the `actions`, which scenario files cannot show, and lets a test `call` entries that no line can cause.
 """
 
 from collections.abc import Callable
