@@ -1,0 +1,393 @@
+"""How the answers of several children become one: the merge table of G3 cell by cell, and what ends what."""
+
+import itertools
+
+import pytest
+
+from mmx.core.action import ChildFailed
+from mmx.core.child import Link
+from tests.core.playbook import Playbook
+
+MAIL = "MAIL <s@example.net>"
+RCPT = "RCPT <r@example.org>"
+REFUSED = 'REPLYCODE "550 5.7.1 no"'
+LATER = 'REPLYCODE "451 4.7.1 later"'
+HOLD = "QUARANTINE why"
+
+ROWS = {
+    "c": ["CONTINUE"],
+    "s": ["SKIP"],
+    "a": ["ACCEPT"],
+    "r": ["REJECT"],
+    "t": ["TEMPFAIL"],
+    "y5": [REFUSED],
+    "y4": [LATER],
+    "d": ["DISCARD"],
+    "q": [HOLD, "CONTINUE"],
+    "X accept": ["closes"],
+    "X tempfail": ["closes"],
+    "X reject": ["closes"],
+    "X quarantine": ["closes"],
+    "X shutdown": ["closes"],
+}
+"""What a child says, by the name of its row in G3; X stands for a failure with that default action."""
+DECIDES = {
+    "r": "REJECT",
+    "t": "TEMPFAIL",
+    "y5": REFUSED,
+    "y4": LATER,
+    "d": "DISCARD",
+    "X tempfail": "TEMPFAIL",
+    "X reject": 'REPLYCODE "550 5.5.0 Service unavailable"',
+    "X shutdown": 'REPLYCODE "421 4.7.1 Service unavailable - try again later"',
+}
+HOLDS = {"q": HOLD, "X quarantine": 'QUARANTINE "content filter failed"'}
+AT_ENVELOPE = [row for row in ROWS if row != "q"]
+
+
+def default_action(row: str) -> str:
+    return row.removeprefix("X ") if row.startswith("X ") else "tempfail"
+
+
+def pair(start: str, first: str, second: str) -> Playbook:
+    """Two children side by side, each with the default action that its row needs."""
+    return Playbook(
+        f"start: {start}",
+        f"child a: actions=QUARANTINE default_action={default_action(first)}",
+        f"child b: actions=QUARANTINE default_action={default_action(second)}",
+    )
+
+
+def says(play: Playbook, child: str, row: str) -> None:
+    for line in ROWS[row]:
+        play >> f"{child}< {line}"
+        if line == "closes":
+            assert play.child(child).link is Link.DOWN
+
+
+def merged(first: str, second: str) -> list[str]:
+    """What the MTA must hear, by G3: the first in the list that decides (V9), holds only if nobody does."""
+    for row in (first, second):
+        if row in DECIDES:
+            return [DECIDES[row]]
+    if (first, second) == ("a", "a"):
+        return ["ACCEPT"]
+    # Edits are sent before the default actions' holds; the last reason wins (V2).
+    held = [HOLDS[row] for row in sorted((first, second), key="X quarantine".__eq__) if row in HOLDS]
+    return [*held, "CONTINUE"]
+
+
+@pytest.mark.parametrize(("first", "second"), [*itertools.product(ROWS, ROWS)])
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_the_merge_table_at_end_of_message(first: str, second: str, order: str) -> None:
+    rows = {"a": first, "b": second}
+    with pair("data", first, second) as play:
+        play >> "M> EOH" << "a,b> EOH"
+        play >> "a,b< CONTINUE"
+        play >> "M> EOM" << "a,b> EOM"
+        early = False
+        for child in order:
+            says(play, child, rows[child])
+            if child == "a" and order == "ab" and first in DECIDES:
+                # An earlier decisive reply ends the event at once (G1); who owes its verdict is closed.
+                play << f"M< {DECIDES[first]}" << "b> QUIT"
+                early = True
+                break
+        if not early:
+            for line in merged(first, second):
+                play << f"M< {line}"
+        assert play.session.state.transaction is None
+
+
+@pytest.mark.parametrize(("first", "second"), [*itertools.product(AT_ENVELOPE, AT_ENVELOPE)])
+@pytest.mark.parametrize("order", ["ab", "ba"])
+@pytest.mark.parametrize(("start", "event"), [("helo", MAIL), ("rcpt", "DATA")])
+def test_the_merge_table_at_mail_and_data(
+    start: str, event: str, first: str, second: str, order: str
+) -> None:
+    rows = {"a": first, "b": second}
+    with pair(start, first, second) as play:
+        play >> f"M> {event}" << f"a,b> {event}"
+        for child in order:
+            says(play, child, rows[child])
+            if play.session.state.owed is None:
+                break
+        expected = "ACCEPT" if (first, second) == ("a", "a") else "CONTINUE"
+        decisive = next((row for row in (first, second) if row in DECIDES), None)
+        play << f"M< {DECIDES[decisive] if decisive else expected}"
+        if decisive is not None:
+            for child, row in rows.items():
+                answered = order == "ba" or child == "a" or first not in DECIDES
+                inside = row in ("c", "s") if answered else True
+                if inside:
+                    play << f"{child}> ABORT"
+            play >> f"M> {RCPT}" << f"M< {DECIDES[decisive]}"
+
+
+@pytest.mark.parametrize(("first", "second"), [*itertools.product(AT_ENVELOPE, AT_ENVELOPE)])
+def test_the_merge_table_at_a_recipient(first: str, second: str) -> None:
+    """Child by child: who comes after a refusal is not asked (V6, G1)."""
+    with pair("mail", first, second) as play:
+        play >> f"M> {RCPT}" << f"a> {RCPT}"
+        says(play, "a", first)
+        if first not in DECIDES:
+            play << f"b> {RCPT}"
+            says(play, "b", second)
+        decisive = next((row for row in (first, second) if row in DECIDES), None)
+        if decisive is None:
+            play << f"M< {'ACCEPT' if (first, second) == ('a', 'a') else 'CONTINUE'}"
+        else:
+            play << f"M< {DECIDES[decisive]}"
+            if decisive == "d":
+                inside = (
+                    ["b"] if first == "d" else [] if first in ("a", "X accept", "X quarantine") else ["a"]
+                )
+                for child in inside:
+                    play << f"{child}> ABORT"
+            assert play.session.state.transaction is not None
+            assert play.session.state.transaction.recipients[0].refused is (decisive != "d")
+
+
+@pytest.mark.parametrize("first", AT_ENVELOPE)
+def test_a_discarded_transaction_ends_for_everybody(first: str) -> None:
+    """G7, and who has left the message already gets no ABORT (S3)."""
+    with pair("helo", first, "d") as play:
+        play >> f"M> {MAIL}" << f"a,b> {MAIL}"
+        says(play, "a", first)
+        if first in DECIDES:
+            play << f"M< {DECIDES[first]}" << "b> ABORT"
+            return
+        play >> "b< DISCARD" << "M< DISCARD"
+        if first in ("c", "s"):
+            play << "a> ABORT"
+
+
+GREETED = [row for row in AT_ENVELOPE if row != "d"]
+
+
+@pytest.mark.parametrize(("first", "second"), [*itertools.product(GREETED, GREETED)])
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_the_merge_table_at_helo(first: str, second: str, order: str) -> None:
+    """A failure lets HELO pass, whatever the default action; a refusal ends the session (G4, F8)."""
+    rows = {"a": first, "b": second}
+    refusals = {row: text for row, text in DECIDES.items() if not row.startswith("X ")}
+    with pair("connected", first, second) as play:
+        play >> "M> HELO x" << "a,b> HELO x"
+        for child in order:
+            for line in ROWS[rows[child]]:
+                play >> f"{child}< {line}"
+            if rows[child] == "a" or rows[child] in refusals:
+                play << f"{child}> QUIT"
+            if play.session.state.owed is None:
+                break
+        decisive = next((row for row in (first, second) if row in refusals), None)
+        if decisive is None:
+            play << f"M< {'ACCEPT' if (first, second) == ('a', 'a') else 'CONTINUE'}"
+            return
+        play << f"M< {refusals[decisive]}"
+        for child, row in rows.items():
+            unheard = order == "ab" and child == "b" and first in refusals
+            if row in ("c", "s") or unheard:
+                play << f"{child}> QUIT"
+        play >> f"M> {MAIL}" << f"M< {refusals[decisive]}"
+        play >> f"M> {RCPT}" << f"M< {refusals[decisive]}"
+        play >> "M> UNKNOWN x" << f"M< {refusals[decisive]}"
+
+
+UNKNOWN_ROWS = [row for row in AT_ENVELOPE if not row.startswith("X ")]
+
+
+@pytest.mark.parametrize(("first", "second"), [*itertools.product(UNKNOWN_ROWS, UNKNOWN_ROWS)])
+def test_the_merge_table_at_an_unknown_command(first: str, second: str) -> None:
+    """Only r, t and y mean anything there (V5, G11)."""
+    refusals = {row: text for row, text in DECIDES.items() if row not in ("d",)}
+    with pair("helo", first, second) as play:
+        play >> "M> UNKNOWN NOOP" << "a,b> UNKNOWN NOOP"
+        play >> f"b< {ROWS[second][0]}"
+        play >> f"a< {ROWS[first][0]}"
+        play << f"M< {refusals.get(first) or refusals.get(second) or 'CONTINUE'}"
+
+
+@pytest.mark.parametrize("conclusion", ["ACCEPT", "DISCARD", "REJECT"])
+def test_an_unknown_command_is_not_answered_from_memory(conclusion: str) -> None:
+    with Playbook("start: helo", "child a:") as play:
+        play >> f"M> {MAIL}" << f"a> {MAIL}"
+        play >> f"a< {conclusion}" << f"M< {conclusion}"
+        play >> "M> UNKNOWN NOOP" << "a> UNKNOWN NOOP"
+        play >> "a< CONTINUE" << "M< CONTINUE"
+        play >> f"M> {RCPT}" << f"M< {conclusion}"
+
+
+class TestRefusedData:
+    def refused(self) -> Playbook:
+        play = Playbook("start: rcpt", "child a:", "child b:")
+        play >> "M> DATA" << "a,b> DATA"
+        play >> "b< CONTINUE"
+        play >> f"a< {LATER}" << f"M< {LATER}" << "b> ABORT"
+        return play
+
+    def test_is_refused_from_memory_until_the_transaction_ends(self) -> None:
+        with self.refused() as play:
+            for event in ("DATA", RCPT, "DATA"):
+                play >> f"M> {event}" << f"M< {LATER}"
+            play >> "M> ABORT"
+            play >> f"M> {MAIL}" << f"a,b> {MAIL}"
+
+    def test_keeps_no_recipients_that_come_later(self) -> None:
+        with self.refused() as play:
+            for _ in range(5):
+                play >> f"M> {RCPT}" << f"M< {LATER}"
+            transaction = play.session.state.transaction
+            assert transaction is not None
+            assert len(transaction.recipients) == 1
+            assert play.record.recipients == 1
+
+
+class TestAccept:
+    """To the MTA only if every child itself said so and nothing is open (design 3.3)."""
+
+    def test_not_from_an_empty_chain(self) -> None:
+        with Playbook("start: negotiated") as play:
+            play >> "M> CONNECT x U" << "M< CONTINUE"
+
+    @pytest.mark.parametrize("action", ["accept", "quarantine"])
+    def test_not_if_a_child_has_failed(self, action: str) -> None:
+        with Playbook("start: negotiated", "child a:", f"child b: down default_action={action}") as play:
+            play >> "M> CONNECT x U" << "a> CONNECT x U"
+            play >> "a< ACCEPT" << "a> QUIT" << "M< CONTINUE"
+            play >> f"M> {MAIL}" << "M< CONTINUE"
+
+    def test_not_for_the_session_while_a_reload_waits(self) -> None:
+        with Playbook("start: connected", "child a:", "child new: absent") as play:
+            play >> "reload a new"
+            play >> "M> HELO x" << "a> HELO x"
+            play >> "a< ACCEPT" << "a> QUIT" << "M< CONTINUE"
+            play >> f"M> {MAIL}" << "new> CONNECT mail.example.net 4 2525 192.0.2.7"
+            play >> "new< CONTINUE" << "new> HELO x"
+            play >> "new< CONTINUE" << f"new> {MAIL}"
+            play >> "new< ACCEPT" << "M< ACCEPT"
+
+    def test_not_to_a_recipient_that_postfix_rejected(self) -> None:
+        with Playbook("start: helo", "child a:", "child b: protocol=RCPT_REJ") as play:
+            play >> f"M> {MAIL}" << f"a,b> {MAIL}"
+            play >> "a< ACCEPT"
+            play >> "b< CONTINUE" << "M< CONTINUE"
+            play >> "M> MACRO RCPT {rcpt_mailer}=error"
+            play >> f"M> {RCPT}" << f"b> {RCPT}"
+            play >> "b< ACCEPT" << f"b> {MAIL}" << "M< CONTINUE"
+
+
+class TestContentVerdict:
+    """Known before end of message, told there; the children that still read are sent away."""
+
+    def test_of_the_first_child_ends_the_message_for_the_others(self) -> None:
+        with Playbook("start: data", "child a: actions=NONE", "child b: actions=NONE") as play:
+            play >> "M> EOH" << "a,b> EOH"
+            play >> "a< REJECT" << "b> ABORT"
+            play >> "b< CONTINUE"
+            play >> "M> BODY x"
+            play >> "M> EOM" << "M< REJECT"
+            play >> "M> ABORT"
+            play >> f"M> {MAIL}" << f"a,b> {MAIL}"
+
+    def test_of_a_later_child_waits_for_the_earlier(self) -> None:
+        with Playbook("start: data", "child a: actions=NONE", "child b: actions=NONE") as play:
+            play >> "M> EOH" << "a,b> EOH"
+            play >> "b< REJECT"
+            play >> "a< CONTINUE"
+            play >> "M> EOM" << "a> EOM"
+            play >> "a< TEMPFAIL" << "M< TEMPFAIL"
+            assert play.record.decider == "a"
+
+    def test_is_the_answer_to_the_very_header_where_the_mta_waits_for_one(self) -> None:
+        with Playbook("start: nothing", "mta: version=2 protocol=0x7f", "child a: actions=NONE") as play:
+            play >> "M> OPTNEG 2 0x1ff 0x7f" << "M< OPTNEG 2 ALL NONE"
+            play >> "M> CONNECT x U" << "a> CONNECT x U"
+            play >> "a< CONTINUE" << "M< CONTINUE"
+            play >> f"M> {MAIL}" << f"a> {MAIL}"
+            play >> "a< CONTINUE" << "M< CONTINUE"
+            play >> "M> HEADER X v" << "a> DATA" << "M< CONTINUE"
+            play >> "a< CONTINUE" << "a> HEADER X v"
+            play >> "a< REJECT"
+            play >> "M> EOH" << "M< REJECT"
+
+
+class TestTime:
+    def test_only_who_owes_the_answer_fails_when_the_mta_cannot_wait(self) -> None:
+        head = ("mta: software=none", "limits: foreign=20", "start: mail")
+        with Playbook(*head, "child a: died=accept", "child b: died=accept") as play:
+            play >> f"M> {RCPT}" << f"a> {RCPT}"
+            play >> "a< CONTINUE" << f"b> {RCPT}"
+            play >> "wait 20" << "M< CONTINUE" << "b> closes"
+            assert [note.child.name for note in play.notes(ChildFailed)] == ["b"]
+
+    def test_a_decisive_default_action_spares_the_later_children(self) -> None:
+        head = ("mta: software=none", "limits: foreign=20", "start: helo")
+        with Playbook(*head, "child a: died=tempfail", "child b: died=accept") as play:
+            play >> f"M> {MAIL}" << f"a,b> {MAIL}"
+            play >> "wait 20" << "M< TEMPFAIL" << "a> closes" << "b> ABORT"
+            assert [note.child.name for note in play.notes(ChildFailed)] == ["a"]
+
+    def test_a_reply_to_a_body_held_back_for_skip_is_given_in_time(self) -> None:
+        head = ("mta: software=none protocol=SKIP", "limits: foreign=20", "start: data")
+        with Playbook(*head, "child a:") as play:
+            play >> "M> EOH" << "a> EOH" << "M< CONTINUE"
+            play >> "a< CONTINUE"
+            play >> "M> BODY x" << "a> BODY x"
+            play >> "wait 20" << "M< CONTINUE"
+            assert not play.notes(ChildFailed)
+            play >> "a< SKIP"
+            play >> "M> BODY y" << "M< SKIP"
+
+    def test_a_message_without_end_fails_whoever_still_reads_it(self) -> None:
+        head = ("limits: message=100 content=1000", "start: data")
+        with Playbook(
+            *head, "child a: actions=NONE died=accept", "child b: actions=NONE died=reject"
+        ) as play:
+            play >> "M> EOH" << "a,b> EOH"
+            play >> "a< CONTINUE"
+            play >> "wait 100" << "a,b> closes"
+            play >> "M> EOM" << 'M< REPLYCODE "550 5.5.0 Service unavailable"'
+
+
+class TestBurst:
+    def burst(self) -> Playbook:
+        play = Playbook("start: data", "limits: high_water=1", "child a: protocol=NOEOH,NOHDRS,NOBODY")
+        play >> "M> EOM" << "a> EOM"
+        play.call(play.session.mta_blocked, True)
+        play >> 'a< REPLBODY "x"*65535'
+        play >> 'a< REPLBODY "y"*65533'
+        return play
+
+    def test_waits_for_an_mta_that_does_not_read(self) -> None:
+        with self.burst() as play:
+            play >> "a< CONTINUE"
+            play >> "wait 60"
+            play.call(play.session.mta_blocked, False)
+            play << 'M< REPLBODY "x"*65535' << 'M< REPLBODY "y"*65533+"\\r\\n"' << "M< CONTINUE"
+            assert play.record.verdict == "accept"
+
+    def test_lost_half_way_is_a_message_given_up(self) -> None:
+        with self.burst() as play:
+            play >> "a< CONTINUE"
+            play >> "M> closes" << "a> QUIT"
+            assert play.record.verdict == "aborted"
+
+    def test_ends_with_the_session_if_the_mta_never_reads(self) -> None:
+        with self.burst() as play:
+            play >> "a< CONTINUE"
+            play >> "wait 7210" << "M< closes" << "a> QUIT"
+            assert play.session.finished
+
+
+def test_the_childs_name_is_appended_to_default_texts_only_where_it_is_asked_for() -> None:
+    with Playbook("name_in_reply: yes", "start: mail", "child a:", "child b: died=reject") as play:
+        play >> f"M> {RCPT}" << f"a> {RCPT}"
+        play >> "a< REJECT" << 'M< REPLYCODE "550 5.7.1 Command rejected (a)"'
+        play >> f"M> {RCPT}" << f"a> {RCPT}"
+        play >> f"a< {REFUSED}" << f"M< {REFUSED}"
+        play >> f"M> {RCPT}" << f"a> {RCPT}"
+        play >> "a< CONTINUE" << f"b> {RCPT}"
+        play >> "b< closes" << 'M< REPLYCODE "550 5.5.0 Service unavailable (b)"'
+        play >> f"M> {RCPT}" << f"a> {RCPT}"
+        play >> "a< DISCARD" << "M< DISCARD"
