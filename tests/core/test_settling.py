@@ -200,7 +200,7 @@ UNKNOWN_ROWS = [row for row in AT_ENVELOPE if not row.startswith("X ")]
 @pytest.mark.parametrize(("first", "second"), [*itertools.product(UNKNOWN_ROWS, UNKNOWN_ROWS)])
 def test_the_merge_table_at_an_unknown_command(first: str, second: str) -> None:
     """Only r, t and y mean anything there (V5, G11)."""
-    refusals = {row: text for row, text in DECIDES.items() if row not in ("d",)}
+    refusals = {row: text for row, text in DECIDES.items() if row != "d"}
     with pair("helo", first, second) as play:
         play >> "M> UNKNOWN NOOP" << "a,b> UNKNOWN NOOP"
         play >> f"b< {ROWS[second][0]}"
