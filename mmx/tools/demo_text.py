@@ -123,6 +123,8 @@ def _rows(played: Performance, start: float) -> Iterator[_Row]:
             yield _quiet_row(played, quiet, start)
             quiet = []
         yield from _step_rows(played, exchange, moments, start)
+    if quiet:
+        yield _quiet_row(played, quiet, start)
 
 
 def _all_continue(played: Performance, moments: Sequence[Moment]) -> bool:

@@ -80,6 +80,14 @@ def test_ladder_joins_quiet_steps_and_spreads_the_content() -> None:
     ]
 
 
+def test_ladder_ends_with_quiet_steps_too() -> None:
+    helo = Exchange("HELO", 5.001, 5.002, "250 hello")
+    moments = (*GREETED, *(Moment(name, "HELO", 5.0, 5.0, "continue") for name in ("one", "two")))
+    assert ladder(performance(CONNECT, helo, moments=moments), PLAIN)[1:] == [
+        "   0.0  CONNECT...HELO  continue       continue       250",
+    ]
+
+
 def test_ladder_tells_who_is_down_and_who_never_heard() -> None:
     played = performance(
         CONNECT,
