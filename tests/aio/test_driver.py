@@ -30,7 +30,7 @@ async def connected(setup: Setup, child: FakeChild) -> Child:
     (dialled,) = setup.session.children
     setup.session.reactions["from_mta"] = lambda received: setup.session.actions.append(Dial(dialled))
     setup.mta.send(OPTNEG)
-    await until(lambda: "child_up" in setup.session.names())
+    await until(lambda: "child_up" in setup.session.names() and child.writers)
     del setup.session.reactions["from_mta"]
     setup.session.heard.clear()
     return dialled
@@ -107,8 +107,7 @@ async def test_a_closed_connection_is_silent_even_if_dialled_again(child: FakeCh
     )
     setup.mta.send(MAIL)
     await until(lambda: "child_up" in setup.session.names())
-    await until(lambda: child.closed == 1)
-    assert child.connections == 2
+    await until(lambda: child.closed == 1 and child.connections == 2)
     child.writers[1].write(CONTINUE)
     await until(lambda: "from_child" in setup.session.names())
     assert setup.session.names() == ["from_mta", "child_up", "from_child"]

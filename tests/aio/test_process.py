@@ -37,11 +37,12 @@ def wait_for(process: subprocess.Popen[str], words: str) -> None:
 
 @pytest.fixture
 def daemon(directory: Path) -> Iterator[subprocess.Popen[str]]:
-    process = start(directory)
-    wait_for(process, "child gone is down")
-    with process:
-        yield process
-        process.kill()
+    with start(directory) as process:
+        try:
+            wait_for(process, "child gone is down")
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
