@@ -1,0 +1,243 @@
+"""One child: the replies it owes, the timer for the first of them, its part in a message."""
+
+from math import inf
+
+import pytest
+
+from mmx.core.child import ABORT_FRAME, Child, Link, Part
+from mmx.core.event import Event
+from mmx.core.plan import ChildPlan
+from mmx.core.verdict import REJECT
+from mmx.wire import command, option
+from mmx.wire.framing import frame
+from mmx.wire.payload import Options
+
+PLAN = ChildPlan("a", connect_timeout=5, command_timeout=25, content_timeout=240)
+MESSAGE = [command.MAIL, command.RCPT, command.DATA, command.HEADER, command.EOH, command.BODY]
+
+
+def up(protocol: int = 0, *, version: int = 6, pipelining: bool = False) -> Child:
+    child = Child(ChildPlan("a", pipelining=pipelining) if pipelining else PLAN)
+    child.connect(100.0)
+    child.link = Link.UP
+    child.deadline = inf
+    child.options = Options(version, 0, protocol, {})
+    child.part = Part()
+    return child
+
+
+def send(child: Child, *codes: int, now: float = 100.0) -> None:
+    for code in codes:
+        child.send(frame(code), code, Event(code, frame(code), None, 7), now)
+
+
+def owed(child: Child) -> list[tuple[int, bool]]:
+    return [(due.code, due.wanted) for due in child.due]
+
+
+class TestOptions:
+    @pytest.mark.parametrize("code", option.NOT_WANTED)
+    def test_an_event_is_wanted_unless_declined(self, code: int) -> None:
+        assert up().wants(code)
+        assert up(option.NOT_WANTED[code]).wants(code) is (code == command.EOM)
+
+    @pytest.mark.parametrize("code", option.NO_REPLY)
+    def test_an_event_is_answered_unless_agreed_otherwise(self, code: int) -> None:
+        assert up().answers(code)
+        assert up(option.NO_REPLY[code]).answers(code) is (code == command.EOM)
+
+    @pytest.mark.parametrize("version", [2, 3, 4, 5, 6])
+    @pytest.mark.parametrize("code", option.NOT_WANTED)
+    def test_an_event_that_its_version_lacks_is_not_for_it(self, code: int, version: int) -> None:
+        """N13: UNKNOWN came with 3, DATA with 4."""
+        since = {command.UNKNOWN: 3, command.DATA: 4}.get(code, 2)
+        assert up(version=version).wants(code) is up(version=version).knows(code) is (version >= since)
+
+
+class TestTimer:
+    @pytest.mark.parametrize("code", [command.CONNECT, command.HELO, *MESSAGE, command.EOM, command.UNKNOWN])
+    def test_runs_for_the_first_reply_due(self, code: int) -> None:
+        content = code in (command.HEADER, command.EOH, command.BODY, command.EOM)
+        child = up()
+        send(child, code, now=10.0)
+        assert child.deadline == 10.0 + (240 if content else 25)
+        send(child, command.EOM, now=20.0)
+        assert child.deadline == 10.0 + (240 if content else 25)
+        child.take_due(30.0)
+        assert child.deadline == 30.0 + 240
+        child.take_due(40.0)
+        assert child.deadline == inf
+
+    def test_begins_again_with_progress(self) -> None:
+        child = up()
+        send(child, command.MAIL, now=10.0)
+        child.extend(30.0)
+        assert child.deadline == 55.0
+        assert child.since == 10.0
+
+    def test_runs_for_connecting_and_negotiating_together(self) -> None:
+        child = Child(PLAN)
+        child.connect(10.0)
+        assert (child.link, child.deadline, child.tried) == (Link.DIALLING, 15.0, True)
+
+    def test_runs_for_a_child_that_does_not_read(self) -> None:
+        child = up()
+        send(child, command.MAIL)
+        child.blocked = True
+        child.take_due(110.0)
+        assert child.deadline == 110.0 + 240
+        child.blocked = False
+        child.time_reading(120.0)
+        assert child.deadline == inf
+
+    def test_counts_the_time_that_was_waited(self) -> None:
+        child = up()
+        assert child.part is not None
+        send(child, command.MAIL, now=10.0)
+        child.take_due(12.5)
+        assert child.part.seconds == 2.5
+
+
+class TestFifo:
+    def test_an_event_that_is_not_answered_is_passed_at_once(self) -> None:
+        child = up(option.NR_MAIL)
+        send(child, command.MAIL)
+        assert owed(child) == []
+        assert (child.passed, child.deadline, child.waits) == (7, inf, False)
+
+    def test_passing_never_goes_back(self) -> None:
+        child = up(option.NR_MAIL)
+        child.passed = 9
+        send(child, command.MAIL)
+        assert child.passed == 9
+
+    @pytest.mark.parametrize("code", MESSAGE)
+    def test_an_abort_leaves_the_reply_due_but_not_wanted(self, code: int) -> None:
+        child = up()
+        send(child, command.UNKNOWN, code)
+        child.in_transaction = True
+        assert child.abort()
+        assert owed(child) == [(command.UNKNOWN, True), (code, False)]
+        assert child.out[-1] == ABORT_FRAME
+        assert child.wanted == 1
+        child.out.clear()
+        assert child.abort()
+        assert child.out == []
+
+    @pytest.mark.parametrize("code", [command.CONNECT, command.HELO, command.UNKNOWN])
+    def test_an_abort_does_not_touch_what_is_outside_the_message(self, code: int) -> None:
+        child = up()
+        send(child, code)
+        assert child.abort()
+        assert owed(child) == [(code, True)]
+        assert child.out == [frame(code)]
+
+    def test_an_abort_cannot_wait_for_a_final_verdict(self) -> None:
+        child = up()
+        send(child, command.EOM)
+        assert not child.abort()
+
+    def test_an_early_verdict_clears_what_was_fed_ahead(self) -> None:
+        child = up(pipelining=True)
+        child.in_transaction = True
+        send(child, command.HEADER, command.EOH, command.BODY)
+        child.take_due(101.0)
+        child.forget_content()
+        assert (owed(child), child.wanted, child.deadline, child.in_transaction) == ([], 0, inf, False)
+
+    def test_an_early_verdict_on_an_aborted_message_clears_the_rest_of_that_message_only(self) -> None:
+        child = up(pipelining=True)
+        send(child, command.HEADER, command.EOH, command.BODY)
+        child.abort()
+        send(child, command.MAIL)
+        child.abort()
+        send(child, command.HELO)
+        child.take_due(101.0)
+        child.forget_aborted(101.0)
+        assert owed(child) == [(command.MAIL, False), (command.HELO, True)]
+        assert child.deadline == 101.0 + 25
+        child.take_due(102.0)
+        child.forget_aborted(102.0)
+        assert owed(child) == [(command.HELO, True)]
+
+    def test_clearing_the_last_one_stops_the_timer(self) -> None:
+        child = up(pipelining=True)
+        send(child, command.HEADER, command.EOH)
+        child.abort()
+        child.take_due(101.0)
+        child.forget_aborted(101.0)
+        assert (owed(child), child.deadline) == ([], inf)
+
+
+class TestWaiting:
+    def test_in_lock_step_for_every_wanted_reply(self) -> None:
+        child = up()
+        send(child, command.MAIL)
+        assert child.waits
+        child.abort()
+        assert [child.waits, up().waits] == [False, False]
+
+    @pytest.mark.parametrize("code", [*MESSAGE[:3], command.CONNECT, command.UNKNOWN])
+    def test_pipelining_concerns_content_only(self, code: int) -> None:
+        child = up(pipelining=True)
+        send(child, code)
+        assert child.waits
+
+    def test_pipelining_has_a_bound(self) -> None:
+        child = up(pipelining=True)
+        for _ in range(255):
+            send(child, command.BODY)
+            assert not child.waits
+        send(child, command.BODY)
+        assert child.waits
+
+
+class TestPart:
+    @pytest.mark.parametrize(
+        ("change", "finished", "word"),
+        [
+            ({}, False, "none"),
+            ({"accepted": True}, True, "accept"),
+            ({"failed": True}, True, "failed"),
+            ({"delivered": True}, True, "continue"),
+            ({"delivered": True, "accepted": True}, True, "accept"),
+            ({"verdict": REJECT}, True, "reject"),
+            ({"verdict": REJECT, "failed": True}, True, "reject"),
+        ],
+    )
+    def test_its_end_and_its_word(self, change: dict[str, object], *, finished: bool, word: str) -> None:
+        part = Part()
+        for name, value in change.items():
+            setattr(part, name, value)
+        assert (part.finished, part.word) == (finished, word)
+
+    def test_a_restart_forgets_the_envelope_only(self) -> None:
+        part = Part()
+        part.mail_sent = part.skip_recipients = part.skip_headers = True
+        part.recipients_sent, part.progress, part.seconds = 3, command.DATA, 1.5
+        part.restart()
+        assert (part.mail_sent, part.skip_recipients) == (False, False)
+        assert (part.recipients_sent, part.progress) == (0, 0)
+        assert (part.skip_headers, part.seconds) == (True, 1.5)
+
+
+def test_another_connection_begins_with_nothing_of_the_last() -> None:
+    child = up(option.NR_MAIL)
+    send(child, command.RCPT)
+    child.blocked = child.stalled = child.in_transaction = True
+    child.passed, child.queued = 5, 6
+    child.disconnect()
+    assert (child.link, child.options.protocol, owed(child)) == (Link.DOWN, 0, [])
+    assert not any((child.blocked, child.stalled, child.in_transaction, child.passed, child.queued))
+    assert child.deadline == inf
+    child.connect(0.0)
+    assert child.out == []
+
+
+def test_its_repr_shows_what_it_owes() -> None:
+    child = up()
+    send(child, command.MAIL)
+    child.abort()
+    send(child, command.HELO)
+    assert repr(child) == "<a up owes [- HELO] passed 0>"
+    assert child.name == "a"
