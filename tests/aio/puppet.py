@@ -43,6 +43,11 @@ class PuppetSession:
 
         return entry
 
+    def from_mta(self, *received: bytes) -> None:
+        """The frames of one read, each noted by itself."""
+        for one in received:
+            self.__getattr__("from_mta")(one)
+
     def names(self) -> list[str]:
         return [name for name, *_ in self.heard]
 
