@@ -1,5 +1,4 @@
-"""Differential scripts drawn at random, each from a seed and a number alone, so that any one can be drawn
-again.
+"""Differential scripts drawn at random, each from a seed and a number alone: any one can be drawn again.
 
 What is never drawn, because mmx differs there from Postfix on purpose (each has its own test in
 test_differences):
@@ -10,7 +9,9 @@ test_differences):
 - edits the child did not negotiate;
 - accept and discard on an unknown command, anything but continue on a recipient that Postfix itself refused;
 - DATA or RCPT after a refused DATA in one transaction: a RSET always stands between;
-- other edits between the chunks of a replaced body, quarantine before end of message.
+- other edits between the chunks of a replaced body, quarantine before end of message;
+- a verdict of one child at HELO, an unknown command or MAIL after a later child refused CONNECT or HELO:
+  Postfix then still asks the first child, while the refusal ends the session of mmx.
 
 And because the two sides offer children different things with an old MTA: a verdict on DATA needs
 milter_protocol 4, one on an unknown command 3 (mmx makes up the DATA event for children that an old Postfix
@@ -19,7 +20,7 @@ only flags of that version are asked for. SKIP on anything but a body chunk is l
 scripts.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from tests.integration import scripted_child as bits
@@ -107,14 +108,29 @@ def draw(seed: int, number: int) -> Script:
     plan.messages = [_message(random, f"m{n}") for n in range(1, random.choice((1, 1, 2, 3)) + 1)]
     plan.unknown = ("FOO",) if plan.chance(0.15) else ()
     count = random.choice((1, 1, 2, 2, 2, 3, 3, 3))
-    children = tuple(_child(plan, index == count - 1) for index in range(count))
+    children = [_child(plan, index == count - 1) for index in range(count)]
     return Script(
         name=f"drawn {seed}/{number}",
-        children=children,
+        children=_quiet_before_refusals(children),
         steps=_steps(plan),
         milter_protocol=plan.milter_protocol,
         pipelining=plan.chance(0.5),
     )
+
+
+def _quiet_before_refusals(children: list[ChildScript]) -> tuple[ChildScript, ...]:
+    """Without the verdicts that a later child's refusal of the session would overtake."""
+    found: list[ChildScript] = []
+    refused = False
+    for child in reversed(children):
+        replies = child.replies
+        if refused:
+            overtaken = ("helo", "unknown", "mail")
+            replies = {key: reply for key, reply in replies.items() if key.split()[0] not in overtaken}
+        found.insert(0, replace(child, replies=replies))
+        session = [child.replies[event] for event in ("connect", "helo") if event in child.replies]
+        refused = refused or any(reply[-1][0] in "rty" for reply in session)
+    return tuple(found)
 
 
 def _message(random: Random, tag: str) -> _Message:

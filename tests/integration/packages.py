@@ -16,7 +16,7 @@ import pytest
 POSTFIX = ("postfix",)
 REAL_MILTERS = (
     "opendkim", "opendkim-tools", "opendmarc", "clamav-milter", "clamav-daemon", "spamass-milter", "spamd",
-    "rspamd", "redis-server", "swaks", "iproute2",
+    "rspamd", "swaks", "iproute2",
 )  # fmt: skip
 POLICY = Path("/usr/sbin/policy-rc.d")
 PRESEED = "postfix postfix/main_mailer_type select No configuration\n"

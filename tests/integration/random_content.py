@@ -103,9 +103,7 @@ def drawn_edits(random: Random, actions: int, last: bool, sender: str) -> list[P
         bits.ADDHDRS: _added_header,
         bits.CHGHDRS: _changed_header,
         bits.ADDRCPT: lambda random: add_recipient(_address(random)),
-        bits.ADDRCPT_PAR: lambda random: add_recipient(
-            _address(random), random.choice((None, "NOTIFY=NEVER", ""))
-        ),
+        bits.ADDRCPT_PAR: lambda random: add_recipient(_address(random), random.choice(("NOTIFY=NEVER", ""))),
         bits.DELRCPT: lambda random: delete_recipient(_address(random)),
         bits.CHGFROM: lambda random: _changed_sender(random, sender),
     }
