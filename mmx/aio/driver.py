@@ -135,7 +135,7 @@ class Driver:
         self._watch()
 
     def received(self, frames: list[bytes]) -> None:
-        self._feed(self.mta, frames, self.session.from_mta)
+        self._enter(self.session.from_mta, *frames)
 
     def lost(self, loss: Loss) -> None:
         if loss.reason == "frame":
@@ -152,9 +152,15 @@ class Driver:
         self._enter(self.session.child_up, link.child)
 
     def child_received(self, link: ChildLink, frames: list[bytes]) -> None:
-        child = link.child
-        from_child = self.session.from_child
-        self._feed(link.stream, frames, lambda frame: from_child(child, frame))
+        session, child = self.session, link.child
+        session.now = self._loop.time()
+        for frame in frames:
+            self._call(session.from_child, child, frame)
+            if session.actions:
+                self._settle()
+                if not link.stream.is_open:
+                    return
+        self._settle()
 
     def child_lost(self, link: ChildLink, loss: Loss) -> None:
         if self._links.get(id(link.child)) is link:
@@ -178,17 +184,6 @@ class Driver:
         self._enter(self.session.mta_lost, "mmx is stopping")
 
     # The way into the core, and what comes out of it.
-
-    def _feed(self, stream: Stream, frames: list[bytes], take: Callable[[bytes], None]) -> None:
-        session = self.session
-        session.now = self._loop.time()
-        for frame in frames:
-            self._call(take, frame)
-            if session.actions:
-                self._settle()
-                if not stream.is_open:
-                    return
-        self._settle()
 
     def _enter(self, entry: Callable[..., None], *args: Any) -> None:
         self.session.now = self._loop.time()

@@ -284,6 +284,16 @@ class Child:
         self.since = now
         self.deadline = now + self.plan.content_timeout if self.blocked else inf
 
+    def passes_content(self, now: float) -> bool:
+        """Take a CONTINUE if it answers a header or a piece of body; it changes nobody else's standing."""
+        if not self.due or self.link is not Link.UP:
+            return False
+        head = self.due[0]
+        if head.event is not None or not head.wanted:
+            return False
+        self.take_due(now)
+        return True
+
     def forget_aborted(self, now: float) -> None:
         """A verdict on an aborted message: what was fed ahead of it will not be answered either."""
         while self.due and not self.due[0].wanted and self.due[0].code in MESSAGE_COMMANDS - {command.MAIL}:

@@ -27,11 +27,12 @@ _MAX_CHUNKS: Final = 4096
 class Content:
     """The message as the MTA sent it. Header values keep the form agreed with the MTA."""
 
-    __slots__ = ("_ends", "_frames", "body", "eoh", "eom", "headers", "headers_size", "macros")
+    __slots__ = ("_ends", "_frames", "_stripped", "body", "eoh", "eom", "headers", "headers_size", "macros")
 
     def __init__(self, body: Spool) -> None:
         self.headers: list[tuple[bytes, bytes]] = []
         self._frames: list[bytes] = []
+        self._stripped: list[bytes] = []
         self.headers_size = 0
         self.body = body
         self._ends: list[int] = []
@@ -72,7 +73,11 @@ class Content:
 
     def header_frame(self, number: int, *, strip: bool) -> bytes:
         """The HEADER frame for a child; `strip`: the MTA keeps leading space and the child does not."""
-        return stripped_header(self.headers[number]) if strip else self._frames[number]
+        if not strip:
+            return self._frames[number]
+        while len(self._stripped) <= number:
+            self._stripped.append(stripped_header(self.headers[len(self._stripped)]))
+        return self._stripped[number]
 
     def chunk(self, offset: int) -> bytes:
         """The piece of body from `offset` on, cut where the MTA cut it."""

@@ -36,6 +36,15 @@ def feed(state: State, child: Child) -> None:
 
 
 def _send_next(state: State, child: Child) -> bool:
+    part = child.part
+    if part is not None and part.source is not None and part.progress and state.transaction is not None:
+        content = state.transaction.content
+        if content is not None and state.transaction.conclusion is None and not part.finished:
+            return _send_content(state, child, part, content)
+    return _send_first_unseen(state, child)
+
+
+def _send_first_unseen(state: State, child: Child) -> bool:
     greeting = state.greeting
     if greeting is None:
         return False
@@ -58,10 +67,13 @@ def _send_next(state: State, child: Child) -> bool:
 
 
 def _send_event(state: State, child: Child, event: Event) -> None:
-    """Macros go to a child that declined the event too (M5), but not to one whose version lacks it (S12)."""
-    if event.macros is not None and child.knows(event.code):
+    """Macros go to a child that declined the event too (M5), as Postfix does it: not those of EOH, and not to
+    a child whose version lacks the event (S12).
+    """
+    wanted = child.wants(event.code)
+    if event.macros is not None and child.knows(event.code) and (wanted or event.code != command.EOH):
         child.out.append(_macros_for(state, child, event.macros))
-    if child.wants(event.code):
+    if wanted:
         child.send(event.frame, event.code, event, state.now)
     else:
         child.passed = max(child.passed, event.serial)

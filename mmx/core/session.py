@@ -20,8 +20,9 @@ from mmx.core.negotiation import Knowledge
 from mmx.core.plan import Chain
 from mmx.core.spool import MemorySpool
 from mmx.core.state import Conclusion, State
-from mmx.core.verdict import PROGRESS_FRAME
+from mmx.core.verdict import CONTINUE_FRAME, PROGRESS_FRAME
 from mmx.wire import command
+from mmx.wire.framing import CODE
 
 _ALWAYS_ANSWERED = frozenset(
     {
@@ -36,6 +37,14 @@ _ALWAYS_ANSWERED = frozenset(
     }
 )
 
+_PASSED_ON_LATER = frozenset({command.MACRO, command.HEADER, command.EOH, command.BODY})
+"""Commands after which the next one may be done first, as long as no reply to them is owed."""
+
+
+def _waits_for_content(state: State) -> bool:
+    """True if the MTA may be waiting for a child's reply to a piece of content (no NR flags agreed)."""
+    return state.owed is not None and state.owed.code != command.EOM
+
 
 def _never() -> str:
     return ""
@@ -44,7 +53,7 @@ def _never() -> str:
 class Session:
     """One MTA connection. `now` must be set before each entry, in seconds of any steady clock."""
 
-    __slots__ = ("_state",)
+    __slots__ = ("_state", "actions", "mta_out")
 
     def __init__(
         self,
@@ -66,6 +75,10 @@ class Session:
             refusal=refusal,
             refuse_mail=refuse_mail,
         )
+        self.mta_out = self._state.mta_out
+        """Bytes for the MTA; the shell joins, writes and clears them."""
+        self.actions: list[Action] = self._state.actions
+        """What the shell has to do; it clears the list."""
 
     @property
     def state(self) -> State:
@@ -82,19 +95,9 @@ class Session:
         self._state.now = value
 
     @property
-    def mta_out(self) -> list[bytes]:
-        """Bytes for the MTA; the shell joins, writes and clears them."""
-        return self._state.mta_out
-
-    @property
     def mta_stalled(self) -> bool:
         """More is ready for the MTA: call `mta_blocked(False)` after writing."""
         return self._state.mta_stalled
-
-    @property
-    def actions(self) -> list[Action]:
-        """What the shell has to do; it clears the list."""
-        return self._state.actions
 
     @property
     def children(self) -> list[Child]:
@@ -116,24 +119,27 @@ class Session:
         """True if the MTA has said nothing at all: a probe."""
         return self._state.serial == 0
 
-    def from_mta(self, received: bytes) -> None:
-        """A whole frame came from the MTA."""
+    def from_mta(self, *received: bytes) -> None:
+        """Whole frames came from the MTA: all of one read, so that content is passed on once."""
         state = self._state
         if state.finished:
             return
-        state.last_command = state.now
-        if state.owed is not None or state.inbox:
-            state.inbox.append(received)
-            if not state.inbox_paused:
-                state.inbox_paused = True
-                state.actions.append(PauseMta())
+        state.quiet_since = state.now
+        state.inbox.extend(received)
+        if state.owed is None and not self._take_inbox():
             return
-        self._take(received)
         self._run()
 
     def from_child(self, child: Child, received: bytes) -> None:
         """A whole frame came from a child."""
-        replies.take(self._state, child, received)
+        state = self._state
+        plain = received == CONTINUE_FRAME and not _waits_for_content(state)
+        if plain and child.passes_content(state.now):
+            feeding.feed(state, child)
+            if not state.actions:
+                return
+        else:
+            replies.take(state, child, received)
         self._run()
 
     def child_up(self, child: Child) -> None:
@@ -208,14 +214,23 @@ class Session:
                 state.verdict = settling.INTERNAL
             state.answer(settling.INTERNAL.frame)
 
-    def _take(self, received: bytes) -> None:
-        """Do a command. What earlier children have decided already no later child is asked."""
+    def _take_inbox(self) -> bool:
+        """Do commands up to one that must be answered; True if anything may have to move because of them."""
         state = self._state
-        commands.take(state, received)
+        moves = False
+        while state.inbox and state.owed is None:
+            received = state.inbox.popleft()
+            commands.take(state, received)
+            code = received[CODE]
+            moves = moves or code != command.MACRO
+            if code not in _PASSED_ON_LATER:
+                break
         if state.owed is not None and state.owed.code in _ALWAYS_ANSWERED:
             settling.settle(state)
+        return moves
 
     def _run(self) -> None:
+        """Feed the children, answer the MTA, go on with what it sent meanwhile, until nothing moves."""
         state = self._state
         while True:
             for child in state.children:
@@ -228,10 +243,10 @@ class Session:
                     continue
             if state.owed is not None or not state.inbox:
                 break
-            self._take(state.inbox.popleft())
-        if state.inbox_paused and not state.inbox and not state.finished:
-            state.inbox_paused = False
-            state.actions.append(ResumeMta())
+            self._take_inbox()
+        if state.inbox_paused != bool(state.inbox) and not state.finished:
+            state.inbox_paused = not state.inbox_paused
+            state.actions.append(PauseMta() if state.inbox_paused else ResumeMta())
 
     @property
     def deadline(self) -> float:
@@ -239,15 +254,17 @@ class Session:
         state = self._state
         if state.finished:
             return inf
-        limits = state.chain.limits
         due = state.progress_due
         for child in state.children:
             due = min(due, child.deadline)
+        due = min(due, state.message_deadline)
         if state.owed is None or state.burst is not None:
-            due = min(due, state.last_command + limits.idle_timeout)
-        elif not state.postfix:
-            due = min(due, state.owed_since + limits.foreign_event_timeout)
-        return min(due, state.message_deadline)
+            waiting_ends = state.quiet_since + state.chain.limits.idle_timeout
+        elif state.postfix:
+            return due
+        else:
+            waiting_ends = state.owed_since + state.chain.limits.foreign_event_timeout
+        return min(due, waiting_ends)
 
     def on_time(self) -> None:
         """Some wait may be over; calling it early or late does no harm."""
@@ -257,7 +274,7 @@ class Session:
         now = state.now
         limits = state.chain.limits
         unanswerable = state.owed is None or state.burst is not None
-        if unanswerable and now >= state.last_command + limits.idle_timeout:
+        if unanswerable and now >= state.quiet_since + limits.idle_timeout:
             state.actions.append(Remark("info", "MTA link closed: no command for too long"))
             commands.end_session(state)
             return

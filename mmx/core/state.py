@@ -103,7 +103,6 @@ class State:
         "inbox",
         "inbox_paused",
         "knowledge",
-        "last_command",
         "local_mail",
         "macros",
         "message_deadline",
@@ -120,6 +119,7 @@ class State:
         "phase",
         "postfix",
         "progress_due",
+        "quiet_since",
         "refusal",
         "refuse_mail",
         "requested",
@@ -169,7 +169,8 @@ class State:
         """Frames that came while the MTA was owed a reply."""
         self.inbox_paused = False
 
-        self.last_command = now
+        self.quiet_since = now
+        """When the MTA last sent a command or got its answer: the idle limit runs from here (S9)."""
         self.handling = 0
         """Command that is being done (a code), 0 between commands."""
 
@@ -224,4 +225,5 @@ class State:
         """Give the reply that was owed."""
         self.mta_out.append(received)
         self.owed = None
+        self.quiet_since = self.now
         self.progress_due = inf

@@ -47,6 +47,9 @@ class FrameSplitter:
         """The frames that `data` completes, in order."""
         if self.error is not None:
             return []
+        size = len(data)
+        if not self._tail and CODE < size <= CODE + self._limit and _unpack_length(data)[0] == size - CODE:
+            return [data]
         if self._tail:
             self._tail += data
             if len(self._tail) < self._needed:
