@@ -42,11 +42,7 @@ class CoreRun:
             self._feed(write)
 
     def _feed(self, data: bytes) -> None:
-        """One read: frame by frame; outboxes are written after the last, or when there is an action."""
-        for received in FrameSplitter(1 << 20).feed(data):
-            self.session.from_mta(received)
-            if self.session.actions:
-                self._settle()
+        self.session.from_mta(*FrameSplitter(1 << 20).feed(data))
         self._settle()
 
     def _settle(self) -> None:

@@ -142,6 +142,9 @@ def _rows(samples: dict[str, list[Sample]]) -> list[Row]:
         taken = samples[case.name]
         total = [sample.postfix + sample.children + sample.mmx for sample in taken]
         found.append(row(f"CPU in all: {case.title}", total, "ms/msg"))
+        if case.children:
+            found.append(row("  of it Postfix", [sample.postfix for sample in taken], "ms/msg"))
+            found.append(row("  of it the children", [sample.children for sample in taken], "ms/msg"))
         if case.mmx is not None:
             found.append(row("  of it mmx", [sample.mmx for sample in taken], "ms/msg"))
     return found
