@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration import packages
-from tests.integration.rig import Rig
+from tests.integration.rig import Rig, Settings
 
 
 def pytest_collection_modifyitems() -> None:
@@ -29,5 +29,5 @@ def real_milter_packages(postfix_package: None) -> None:
 @pytest.fixture(scope="session")
 def rig(postfix_package: None) -> Iterator[Rig]:
     """Postfix, the scripted children and, started when first used, mmx: for all differential tests."""
-    with Rig(with_mmx=True) as running:
+    with Rig(Settings()) as running:
         yield running

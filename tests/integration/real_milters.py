@@ -5,8 +5,8 @@ one network, mount and process namespace: only loopback is there, with a DNS ser
 leaves; the process namespace ends with its first process, which takes every daemon with it. The milters
 listen on unix sockets, which work across network namespaces, so Postfix and mmx stay outside. Needs root.
 
-The clamd database has one signature: a message holding VIRUS is infected. `signed.example` has a DKIM key and a
-DMARC policy of reject in the DNS; the milter `signer` signs for it and is no part of the chain.
+The clamd database has one signature: a message holding VIRUS is infected. `signed.example` has a DKIM key
+and a DMARC policy of reject in the DNS; the milter `signer` signs for it and is no part of the chain.
 """
 
 import shutil

@@ -16,15 +16,15 @@ import difflib
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tests.integration.daemon import Mmx, greet
 from tests.integration.postfix import Postfix, Smtpd, eventually
-from tests.integration.scripted_child import ScriptedChild
+from tests.integration.scripted_child import ChildScript, ScriptedChild
 from tests.integration.scripts import Script
 from tests.integration.sink import LmtpSink
 from tests.integration.smtp_client import run_session
@@ -105,13 +105,24 @@ def service(side: str, children: int, protocol: int, pipelining: bool = False) -
     return f"{side}-{children}-{protocol}" + ("-pipelining" if side != DIRECT and pipelining else "")
 
 
-class Rig:
-    """Context manager. `with_mmx` says whether the side `mmx` exists; its daemons start when first used."""
+@dataclass(frozen=True)
+class Settings:
+    """How a rig differs from the plain one: failures mean `default_action` on both sides."""
 
-    def __init__(self, with_mmx: bool) -> None:
+    with_mmx: bool = True
+    protocols: Sequence[int] = PROTOCOLS
+    default_action: str = "tempfail"
+    child: Mapping[str, Any] = field(default_factory=dict)  # further settings of every child of mmx
+    main_cf: Mapping[str, str] = field(default_factory=dict)
+
+
+class Rig:
+    """Context manager; the mmx daemons start when they are first used."""
+
+    def __init__(self, settings: Settings) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="mmx-rig-"))
         self.directory.chmod(0o755)
-        self._with_mmx = with_mmx
+        self._settings = settings
         self._stack = contextlib.ExitStack()
         self._daemons: dict[tuple[int, bool], Mmx] = {}
 
@@ -123,7 +134,9 @@ class Rig:
             self.children = [ScriptedChild(self.directory / name) for name in CHILDREN]
             for child in self.children:
                 stack.callback(child.close)
-            self.postfix = stack.enter_context(Postfix(self._services(), self.sink.port))
+            self.postfix = stack.enter_context(
+                Postfix(self._services(), self.sink.port, self._settings.main_cf)
+            )
             self._stack = stack.pop_all()
         return self
 
@@ -135,11 +148,14 @@ class Rig:
     def _services(self) -> list[Smtpd]:
         found = []
         for count in range(1, len(CHILDREN) + 1):
-            for protocol in PROTOCOLS:
-                options = {"milter_protocol": str(protocol)}
+            for protocol in self._settings.protocols:
+                options = {
+                    "milter_protocol": str(protocol),
+                    "milter_default_action": self._settings.default_action,
+                }
                 direct = [child.endpoint for child in self.children[:count]]
                 found.append(Smtpd(service(DIRECT, count, protocol), direct, options))
-                if self._with_mmx:
+                if self._settings.with_mmx:
                     for pipelining in (False, True):
                         endpoint = [f"unix:{self._socket(count, pipelining)}"]
                         found.append(Smtpd(service(MMX, count, protocol, pipelining), endpoint, options))
@@ -153,20 +169,26 @@ class Rig:
         found = self._daemons.get((count, pipelining))
         if found is None:
             settings = {
-                child.path.name: {"endpoint": child.endpoint, "pipelining": pipelining}
+                child.path.name: {
+                    "endpoint": child.endpoint,
+                    "pipelining": pipelining,
+                    **self._settings.child,
+                }
                 for child in self.children[:count]
             }
-            found = Mmx(self._socket(count, pipelining), settings)
+            action = {"default_action": self._settings.default_action}
+            found = Mmx(self._socket(count, pipelining), settings, action)
             self._daemons[count, pipelining] = self._stack.enter_context(found)
         return found
 
-    def run(self, script: Script, side: str) -> Outcome:
-        """Run a script on one side."""
+    def run(self, script: Script, side: str, first: Mapping[int, ChildScript] | None = None) -> Outcome:
+        """Run a script on one side; `first` holds, by child, what it does on its first connection only."""
         count = len(script.children)
-        for child, child_script in zip(self.children, script.children, strict=False):
-            child.load(child_script)
+        self._load(script)
         if side == MMX:
             self._show(script)
+        for index, child_script in (first or {}).items():
+            self.children[index].load(child_script, script.children[index])
         port = self.postfix.ports[service(side, count, script.milter_protocol, script.pipelining)]
         replies = run_session(port, script.steps)
         ids = [match[1] for reply in replies if (match := re.search(r"queued as (\w+)", reply))]
@@ -188,6 +210,9 @@ class Rig:
         daemon = self.daemon(len(script.children), script.pipelining)
         greet(daemon.socket)
         self._settle()
+        self._load(script)
+
+    def _load(self, script: Script) -> None:
         for child, child_script in zip(self.children, script.children, strict=False):
             child.load(child_script)
 

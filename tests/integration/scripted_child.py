@@ -113,7 +113,7 @@ class ScriptedChild:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.connections: list[Connection] = []
-        self._script = ChildScript()
+        self._scripts: tuple[ChildScript, ...] = (ChildScript(),)
         self._lock = threading.Lock()
         listening = socket.socket(socket.AF_UNIX)
         listening.bind(str(path))
@@ -126,9 +126,10 @@ class ScriptedChild:
         """As Postfix and mmx write it."""
         return f"unix:{self.path}"
 
-    def load(self, script: ChildScript) -> None:
+    def load(self, *scripts: ChildScript) -> None:
+        """The scripts of the connections to come, one each in order; the last holds for all further ones."""
         with self._lock:
-            self._script = script
+            self._scripts = scripts
             self.connections = []
 
     def close(self) -> None:
@@ -144,7 +145,7 @@ class ScriptedChild:
 
     def _serve(self, sock: socket.socket) -> None:
         with self._lock:
-            connection = Connection(self._script)
+            connection = Connection(self._scripts[min(len(self.connections), len(self._scripts) - 1)])
             self.connections.append(connection)
         try:
             Conversation(sock, connection).run()
