@@ -5,10 +5,12 @@ from math import inf
 import pytest
 
 from mmx.core.child import ABORT_FRAME, Child, Link, Part
+from mmx.core.edits import Edits
 from mmx.core.event import Event
 from mmx.core.plan import ChildPlan
+from mmx.core.spool import MemorySpool
 from mmx.core.verdict import REJECT
-from mmx.wire import command, option
+from mmx.wire import command, option, reply
 from mmx.wire.framing import frame
 from mmx.wire.payload import Options
 
@@ -169,6 +171,43 @@ class TestFifo:
         assert (owed(child), child.deadline) == ([], inf)
 
 
+class TestPlainContinue:
+    """The short way: a CONTINUE that answers a header or a piece of body changes nobody's standing."""
+
+    def content(self) -> Child:
+        child = up()
+        child.send(frame(command.HEADER), command.HEADER, None, 100.0)
+        return child
+
+    def test_is_taken_for_content(self) -> None:
+        child = self.content()
+        assert child.passes_content(101.0)
+        assert (owed(child), child.deadline) == ([], inf)
+
+    def test_is_not_taken_for_an_event(self) -> None:
+        child = up()
+        assert not child.passes_content(101.0)
+        send(child, command.EOH)
+        assert not child.passes_content(101.0)
+        assert len(child.due) == 1
+
+    def test_is_not_taken_for_aborted_content_or_from_a_child_that_is_gone(self) -> None:
+        child = self.content()
+        child.link = Link.NEGOTIATING
+        assert not child.passes_content(101.0)
+        child.link = Link.UP
+        child.abort()
+        assert not child.passes_content(101.0)
+
+
+def test_a_refusal_belongs_to_one_event() -> None:
+    child, event = up(), Event(command.RCPT, frame(command.RCPT), None, 7)
+    assert child.said_of(event) is None
+    child.said = (event, REJECT)
+    assert child.said_of(event) is REJECT
+    assert child.said_of(Event(command.RCPT, frame(command.RCPT), None, 7)) is None
+
+
 class TestWaiting:
     def test_in_lock_step_for_every_wanted_reply(self) -> None:
         child = up()
@@ -210,6 +249,13 @@ class TestPart:
         for name, value in change.items():
             setattr(part, name, value)
         assert (part.finished, part.word) == (finished, word)
+
+    def test_its_word_is_quarantine_if_it_asked_for_that(self) -> None:
+        part = Part()
+        part.edits = Edits(MemorySpool, add_leading_space=False)
+        part.edits.add(frame(reply.QUARANTINE, b"why\0"), option.QUARANTINE)
+        part.delivered = True
+        assert part.word == "quarantine"
 
     def test_a_restart_forgets_the_envelope_only(self) -> None:
         part = Part()

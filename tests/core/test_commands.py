@@ -77,6 +77,98 @@ def test_unusual_data_is_passed_on_verbatim(start: str, line: str) -> None:
         play >> "a< CONTINUE" << "M< CONTINUE"
 
 
+@pytest.mark.parametrize(
+    ("start", "line", "why"),
+    [
+        ("negotiated", "frame Z", "unknown command b'Z'"),
+        ("nothing", "MACRO CONNECT j=x", "MACRO before OPTNEG"),
+        ("helo", CONNECT, "CONNECT in phase connected"),
+        ("helo", RCPT, "RCPT in phase connected"),
+        ("helo", "HEADER X v", "HEADER in phase connected"),
+        ("helo", "EOM", "EOM in phase connected"),
+    ],
+)
+def test_what_is_out_of_order_closes_the_link(start: str, line: str, why: str) -> None:
+    with Playbook(f"start: {start}", "child a: down default_action=accept") as play:
+        play >> f"M> {line}" << "M< closes"
+        assert play.remarks[-1] == f"MTA link closed: {why}"
+        play.call(play.session.mta_lost)
+
+
+def test_optneg_dials_whoever_was_never_shaken_hands_with() -> None:
+    with Playbook("start: nothing", "child a: unknown stalled", "child b:") as play:
+        play >> "M> OPTNEG 6 0x1ff 0x1fffff"
+        assert [dial.child.name for dial in play.notes(Dial)] == ["a"]
+
+
+def test_quit_lets_everybody_go() -> None:
+    with Playbook("start: mail", "child a:") as play:
+        play >> "M> QUIT" << "a> ABORT" << "a> QUIT" << "M< closes"
+        assert play.session.finished
+
+
+class TestRefused:
+    """Answered from memory: no child hears any of it."""
+
+    def test_session(self) -> None:
+        with Playbook("start: connected", "child a:") as play:
+            play >> "M> HELO x" << "a> HELO x"
+            play >> "a< REJECT" << "a> QUIT" << "M< REJECT"
+            for event in ("HELO x", "UNKNOWN x", MAIL, RCPT, "DATA", "EOM", MAIL, RCPT, "EOM"):
+                play >> f"M> {event}" << "M< REJECT"
+            play >> "M> ABORT"
+            play >> f"M> {MAIL}" << "M< REJECT"
+            play >> "M> HEADER X v" << "M< closes"
+
+    def test_message(self) -> None:
+        with Playbook("start: mail", "child a:") as play:
+            play >> "M> DATA" << "a> DATA"
+            play >> "a< TEMPFAIL" << "M< TEMPFAIL"
+            for event in ("DATA", RCPT, "EOM"):
+                play >> f"M> {event}" << "M< TEMPFAIL"
+            assert play.session.state.transaction is None
+
+    def test_mail_that_cannot_be_taken_now(self) -> None:
+        with Playbook("child a:") as play:
+            reasons = ["the spool is full", ""]
+            play.session.state.refuse_mail = lambda: reasons.pop(0)
+            play >> f"M> {MAIL}" << 'M< REPLYCODE ~"451 4.3.2 .*"'
+            assert play.remarks == ["mail refused: the spool is full"]
+            assert (play.record.why, play.record.decider) == ("the spool is full", "")
+            play >> "M> ABORT"
+            play >> f"M> {MAIL}" << f"a> {MAIL}"
+
+
+@pytest.mark.parametrize("code", ["MAIL", "RCPT", "DATA", "EOM"])
+def test_the_queue_id_is_the_first_one_seen(code: str) -> None:
+    """M3: Postfix knows it from the first good recipient on."""
+    with Playbook("child a: protocol=NOMAIL,NORCPT,NODATA,NOEOH") as play:
+        for event in (MAIL, RCPT, "DATA", "EOM"):
+            if event.startswith(code):
+                play >> f"M> MACRO {code} i=4aBc"
+            play >> f"M> {event}" << ("a> EOM" if event == "EOM" else "M< CONTINUE")
+        play >> "a< CONTINUE" << "M< CONTINUE"
+        assert play.record.queue_id == b"4aBc"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "macros", "rejected"),
+    [
+        ("RCPT_REJ", "{rcpt_mailer}=error {rcpt_host}=5.1.1", True),
+        ("RCPT_REJ", "{rcpt_mailer}=smtp {rcpt_host}=error", False),
+        ("RCPT_REJ", "i=1", False),
+        ("NONE", "{rcpt_mailer}=error", False),
+    ],
+)
+def test_a_recipient_that_postfix_rejected(protocol: str, macros: str, *, rejected: bool) -> None:
+    with Playbook("start: mail", f"child a: protocol={protocol}", "child b: protocol=NOMAIL") as play:
+        play >> f"M> MACRO RCPT {macros}"
+        play >> f"M> {RCPT}" << f"a> {RCPT}"
+        transaction = play.session.state.transaction
+        assert transaction is not None
+        assert transaction.recipients[0].rejected is rejected
+
+
 class TestMacros:
     @pytest.mark.parametrize("code", "CHMRTLNBEAUOQK")
     def test_a_packet_without_pairs_is_normal(self, code: str) -> None:
@@ -182,6 +274,11 @@ class TestTransaction:
             play >> "a< CONTINUE" << "a> EOH"
             play >> "a< CONTINUE" << "a> EOM"
             play >> "a< CONTINUE" << "b> HEADER X v"
+
+    def test_the_end_of_the_headers_comes_with_its_macros(self) -> None:
+        with Playbook("macros: shown", "start: data", "child a:") as play:
+            play >> "M> MACRO EOH i=1"
+            play >> "M> EOH" << "a> MACRO EOH i=1" << "a> EOH"
 
     def test_data_inside_end_of_message_is_body(self) -> None:
         with Playbook("start: data", "child a: protocol=NOEOH") as play:

@@ -215,6 +215,29 @@ class TestJoin:
             play >> "a,b< CONTINUE" << "M< CONTINUE"
 
 
+def test_a_rejected_recipient_is_shown_once_and_only_to_who_asked_for_it() -> None:
+    """G9; and a child that joins the message anew does not see it again."""
+    head = ("start: mail", "child a: protocol=RCPT_REJ", "child b:", "child c: protocol=RCPT_REJ,NR_MAIL")
+    with Playbook(*head) as play:
+        play >> "M> MACRO RCPT {rcpt_mailer}=error"
+        play >> f"M> {RCPT}" << f"a,c> {RCPT}"
+        play >> "a< ACCEPT" << f"a> {MAIL}"
+        play >> "a< CONTINUE"
+        play >> "c< DISCARD" << "M< CONTINUE"
+        play >> f"M> {RCPT2}" << f"a> {RCPT2}"
+
+
+def test_an_envelope_sent_anew_to_a_child_still_inside_begins_with_an_abort() -> None:
+    with Playbook("start: data", "child a:") as play:
+        play >> f"M> {RCPT2}" << "a> ABORT" << f"a> {MAIL}"
+
+
+def test_nothing_is_sent_before_the_mta_has_connected() -> None:
+    with Playbook("start: nothing", "child a: unknown") as play:
+        play >> "M> OPTNEG 6 0x1ff 0x1fffff" << "M< OPTNEG 6 ALL NR_HDR,NR_EOH,NR_BODY,HDR_LEADSPC"
+        play.call(play.session.on_time)
+
+
 class TestAborted:
     def test_a_late_reply_to_an_aborted_event_is_dropped(self) -> None:
         with Playbook("start: helo", "child a:", "child b:") as play:

@@ -263,6 +263,12 @@ class TestNewChain:
             assert play.child("b").link is Link.REFUSING
 
 
+def test_a_connection_that_nobody_asked_for_is_not_spoken_on() -> None:
+    with Playbook("child a:", "child b: down") as play:
+        for name in "ab":
+            play.call(play.session.child_up, play.child(name))
+
+
 def test_good_bye_is_said_to_whoever_is_connected() -> None:
     head = ("start: negotiated", "child a:", "child b: deaf", "child c: stalled", "child d: down")
     with Playbook(*head) as play:

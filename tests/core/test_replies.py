@@ -5,6 +5,7 @@ import pytest
 from mmx.core.action import ChildFailed
 from mmx.core.child import Link
 from mmx.wire import reply
+from mmx.wire.framing import frame
 from tests.core.playbook import Playbook
 
 HELO = "HELO mail.example.net"
@@ -258,11 +259,60 @@ def test_a_skipped_recipient_does_not_shorten_the_replay() -> None:
         play >> "a< CONTINUE" << f"a> {RCPT}"
 
 
-def test_replaced_bodies_that_do_not_fit_refuse_the_message() -> None:
-    with Playbook("start: data", "limits: spool=8", "child a:") as play:
-        play >> "M> EOH" << "a> EOH"
-        play >> "a< CONTINUE"
-        play >> "M> EOM" << "a> EOM"
+def test_a_replaced_body_that_does_not_fit_refuses_the_message() -> None:
+    """It is no fault of the child's, which owes its verdict and so is let go (G6)."""
+    with ending("limits: spool=8") as play:
         play >> "a< REPLBODY 01234567"
-        assert play.child("a").link is Link.UP
+        play >> "a< REPLBODY 8" << 'M< REPLYCODE ~"451 4.3.1 .*"' << "a> QUIT"
+        assert not play.notes(ChildFailed)
+    with ending("limits: spool=8") as play:
+        play >> "a< REPLBODY 01234567"
         play >> "a< CONTINUE" << 'M< REPLYCODE ~"451 4.3.1 .*"'
+
+
+def ending(*head: str) -> Playbook:
+    """The only child owes its verdict on the message."""
+    play = Playbook("start: data", "child a: protocol=NOEOH actions=ADDHDRS,CHGBODY", *head)
+    play >> "M> EOM" << "a> EOM"
+    return play
+
+
+def test_edits_beyond_the_bound_fail_the_child() -> None:
+    with ending("limits: edits=600") as play:
+        for _ in range(2):
+            play >> "a< ADDHEADER X v"
+        play >> "a< ADDHEADER X v" << "a> closes" << "M< TEMPFAIL"
+        assert play.notes(ChildFailed)[0].detail == "more than 600 bytes of edits"
+
+
+def test_an_edit_that_is_dropped_is_remarked_on() -> None:
+    with ending() as play:
+        play >> "a< QUARANTINE why"
+        assert play.remarks == ["a: QUARANTINE dropped: that action was not negotiated"]
+        play >> "a< CONTINUE" << "M< CONTINUE"
+
+
+@pytest.mark.parametrize("said", ["REJECT", "ACCEPT", "CONTINUE"])
+def test_a_late_reply_to_an_aborted_event_is_nobodys_answer(said: str) -> None:
+    with Playbook("start: helo", "child a:", "child b:") as play:
+        play >> f"M> {MAIL}" << f"a,b> {MAIL}"
+        play >> "a< REJECT" << "M< REJECT" << "b> ABORT"
+        play >> f"M> {MAIL}" << f"a,b> {MAIL}"
+        play >> f"b< {said}"
+        play >> "a< CONTINUE"
+        assert len(play.child("b").due) == 1
+        play >> "b< CONTINUE" << "M< CONTINUE"
+
+
+def test_a_refusal_in_a_replayed_greeting_is_said_so() -> None:
+    with Playbook("child a: absent") as play:
+        play >> "reload a"
+        play >> f"M> {MAIL}" << f"a> {CONNECT}"
+        play >> "a< REJECT" << "a> QUIT" << "M< REJECT"
+        assert play.record.why == "said so at CONNECT"
+
+
+def test_a_frame_of_a_child_that_is_gone_is_nothing() -> None:
+    with Playbook("child a: down") as play:
+        play.call(play.session.from_child, play.child("a"), frame(reply.REJECT))
+        assert not play.notes(ChildFailed)

@@ -395,6 +395,21 @@ class TestInternalError:
             assert play.record.verdict == "tempfail"
 
 
+class TestStop:
+    @pytest.mark.parametrize("moment", MOMENTS[:-1])
+    def test_answers_what_is_owed_and_closes(self, moment: int) -> None:
+        with at(moment) as play:
+            due, inside = owes(play), play.session.in_transaction
+            ended = len(play.notes(MessageEnded))
+            play.call(play.session.stop)
+            said = [line[CODE] for line in claim(play)["M"]]
+            assert said == ([reply.REPLYCODE] if due and due != command.OPTNEG else [])
+            assert play.session.finished
+            assert len(play.notes(MessageEnded)) == ended + inside
+            play.call(play.session.stop)
+            assert claim(play)["M"] == []
+
+
 class TestState:
     def test_a_probe_that_says_nothing(self) -> None:
         with Playbook("start: nothing", "child a:") as play:

@@ -380,6 +380,50 @@ class TestBurst:
             assert play.session.finished
 
 
+def test_an_empty_replacement_is_one_empty_chunk() -> None:
+    with Playbook("start: data", "child a: protocol=NOEOH,NOBODY") as play:
+        play >> "M> BODY x"
+        play >> "M> EOM" << "a> EOM"
+        play >> 'a< REPLBODY ""'
+        play >> "a< CONTINUE" << 'M< REPLBODY ""' << "M< CONTINUE"
+
+
+def test_a_bound_that_was_hit_goes_before_any_verdict() -> None:
+    with Playbook("start: data", "limits: spool=1", "child a: actions=NONE protocol=NOEOH") as play:
+        play >> "M> HEADER X v" << "a> HEADER X v"
+        play >> "M> BODY xx" << "a> ABORT"
+        play >> "a< REJECT"
+        play >> "M> EOM" << 'M< REPLYCODE ~"451 4.3.1 .*"'
+        assert play.remarks == ["message refused: no room to keep the message"]
+
+
+@pytest.mark.parametrize("released", [True, False])
+def test_a_body_is_skipped_once_everybody_is_done_with_it(*, released: bool) -> None:
+    """G8: only where the MTA waits for a reply to it, and not while anyone still has it to read."""
+    head = ("mta: protocol=SKIP", "start: connected", "child a:", "child b: protocol=NOEOH,NOBODY")
+    with Playbook(*head) as play:
+        play >> "M> HELO x" << "a,b> HELO x"
+        play >> ("a< ACCEPT" if released else "a< CONTINUE")
+        if released:
+            play << "a> QUIT"
+        play >> "b< CONTINUE" << "M< CONTINUE"
+        for event in (MAIL, "DATA"):
+            play >> f"M> {event}" << f"b> {event}"
+            if not released:
+                play << f"a> {event}"
+                play >> "a< CONTINUE"
+            play >> "b< CONTINUE" << "M< CONTINUE"
+        play >> "M> BODY x"
+        if released:
+            play << "M< SKIP"
+            return
+        play << "a> EOH" << "M< CONTINUE"
+        play >> "a< CONTINUE" << "a> BODY x"
+        play >> "M> BODY y" << "M< CONTINUE"
+        play >> "a< SKIP"
+        play >> "M> BODY z" << "M< SKIP"
+
+
 def test_the_childs_name_is_appended_to_default_texts_only_where_it_is_asked_for() -> None:
     with Playbook("name_in_reply: yes", "start: mail", "child a:", "child b: died=reject") as play:
         play >> f"M> {RCPT}" << f"a> {RCPT}"

@@ -6,7 +6,8 @@ from mmx.core.event import Event
 from mmx.core.negotiation import Knowledge
 from mmx.core.plan import Chain, ChildPlan, Limits
 from mmx.core.spool import MemorySpool
-from mmx.core.state import State, Transaction
+from mmx.core.state import Burst, Conclusion, State, Transaction
+from mmx.core.verdict import REJECT
 from mmx.wire import command, option, reply
 from mmx.wire.framing import frame
 from mmx.wire.payload import Options
@@ -82,6 +83,14 @@ def test_the_first_bound_that_a_message_hits_is_kept() -> None:
     state.overflow("first")
     state.overflow("second")
     assert state.transaction.overflow == "first"
+
+
+def test_a_conclusion_is_not_told_yet_and_a_burst_not_begun() -> None:
+    conclusion, body = Conclusion(REJECT, "a", "said so"), MemorySpool()
+    assert (conclusion.verdict, conclusion.decider, conclusion.why) == (REJECT, "a", "said so")
+    assert not conclusion.answered
+    burst = Burst(body, REJECT.frame)
+    assert (burst.body, burst.offset, burst.end) == (body, 0, REJECT.frame)
 
 
 def test_another_client_is_met_with_no_memory_of_the_last() -> None:
