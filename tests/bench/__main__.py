@@ -61,9 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, metavar="N", help="repeat each measurement so often")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a must is missed")
-    parser.add_argument(
-        "--profile", type=Path, metavar="FILE", help="cProfile of the cpu load instead"
-    )
+    parser.add_argument("--profile", type=Path, metavar="FILE", help="cProfile of the cpu load instead")
     parser.add_argument("--pipelining", action="store_true", help="with --profile: children fed ahead")
     return parser
 
