@@ -210,6 +210,9 @@ def _verdict(plan: _Plan, letters: str) -> Reply:
     if letter == "y":
         text = (DISCONNECT if plan.chance(0.1) else plan.random.choice(REPLY_CODES)) + "\0"
     verdict: Reply = ((letter, text),)
+    if plan.chance(0.2):
+        # Time for children after this one in the chain to answer first.
+        return (("sleep", plan.random.choice(("0.01", "0.03"))), *verdict)
     return (("p", ""), *verdict) if plan.chance(0.1) else verdict
 
 

@@ -49,6 +49,18 @@ class LmtpSink:
         with self._changed:
             return tuple(self._deliveries.get(queue_id, ()))
 
+    def count(self) -> int:
+        """How many deliveries are recorded."""
+        with self._changed:
+            return sum(len(found) for found in self._deliveries.values())
+
+    def take(self) -> tuple[Delivery, ...]:
+        """All deliveries recorded; they are forgotten."""
+        with self._changed:
+            found = tuple(one for several in self._deliveries.values() for one in several)
+            self._deliveries.clear()
+        return found
+
     def wait(self, seconds: float) -> None:
         """Wait until something arrives, at most so long."""
         with self._changed:

@@ -278,7 +278,7 @@ def test_a_reply_nobody_asked_for_never_answers_another_event(accept: Rig) -> No
 
 
 def test_a_refused_session_is_over_for_all_children(tempfail: Rig) -> None:
-    """Postfix still asks an earlier child at MAIL after a later one refused HELO; mmx was told no more by then."""
+    """Postfix still asks an earlier child at MAIL after a later one refused HELO; mmx hears no more then."""
     discarding, refusing = (
         ChildScript(replies={"mail": plain("d")}),
         ChildScript(replies={"helo": plain("t")}),

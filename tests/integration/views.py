@@ -92,6 +92,8 @@ def normalised(data: bytes, queue_id: str) -> bytes:
     """The data with the queue id and the dates that Postfix makes replaced."""
     if queue_id:
         data = data.replace(queue_id.encode(), b"<id>")
-    data = re.sub(rb"(\(Postfix\) with E?SMTP id <id>[^;]*;)\s+\w{3}, [^\r\n]*", rb"\1 <date>", data)
+    data = re.sub(
+        rb"(\(Postfix[^)]*\)(?: with E?SMTP|\r\n\t| )+id <id>[^;]*;)\s+\w{3}, [^\r\n]*", rb"\1 <date>", data
+    )
     data = re.sub(rb"<\d{14}\.(<id>|[0-9A-F]+)@mx", b"<<date>.<id>@mx", data)
     return re.sub(rb"(Date:|Date\0) ?\w{3}, +\d+ \w{3} \d{4} [\d:]+ [+-]\d{4} \(\w+\)", rb"\1 <date>", data)
