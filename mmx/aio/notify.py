@@ -3,8 +3,13 @@
 RELOADING=1 travels together with MONOTONIC_USEC, without which systemd 253 and later wait for the end of
 the reload until their time is up. Without NOTIFY_SOCKET nothing is sent; a failure to send is never more
 than a debug line.
+
+With WatchdogSec= systemd says in WATCHDOG_USEC how long it waits for a sign of life. It gets one twice in
+that time, from a timer of the event loop that serves the mail: a loop that hangs gives none and is restarted,
+which a thread of its own would hide.
 """
 
+import asyncio
 import logging
 import os
 import socket
@@ -15,11 +20,24 @@ _log = logging.getLogger(__name__)
 
 
 class Notifier:
-    """The way to the service manager; `environment` is where NOTIFY_SOCKET is looked up."""
+    """The way to the service manager; `environment` is where its variables are looked up."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         address = environment.get("NOTIFY_SOCKET", "")
         self._address = "\0" + address[1:] if address.startswith("@") else address
+        self._pause = _watchdog_pause(environment)
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start_watchdog(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Give signs of life from now on, if the service manager waits for them."""
+        if self._address and self._pause:
+            self._send("WATCHDOG=1")
+            self._timer = loop.call_later(self._pause, self.start_watchdog, loop)
+
+    def stop_watchdog(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def ready(self, status: str) -> None:
         self._send("READY=1", f"STATUS={status}")
@@ -42,3 +60,12 @@ class Notifier:
                 sender.sendto("\n".join(lines).encode(), self._address)
         except OSError as error:
             _log.debug("cannot notify the service manager at %s: %s", self._address, error)
+
+
+def _watchdog_pause(environment: Mapping[str, str]) -> float:
+    """Seconds between two signs of life, half of what is allowed (sd_watchdog_enabled(3)); 0: none wanted."""
+    allowed = environment.get("WATCHDOG_USEC", "")
+    whose = environment.get("WATCHDOG_PID") or str(os.getpid())
+    if not allowed.isdigit() or whose != str(os.getpid()):
+        return 0.0
+    return int(allowed) / 2_000_000

@@ -1,6 +1,8 @@
 """Datagrams to the service manager."""
 
+import asyncio
 import logging
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -54,3 +56,55 @@ def test_a_manager_that_is_gone_is_a_debug_line(directory: Path, caplog: pytest.
     caplog.set_level(logging.DEBUG)
     Notifier({"NOTIFY_SOCKET": str(directory / "nobody")}).ready("x")
     assert [record.levelname for record in caplog.records] == ["DEBUG"]
+
+
+async def test_signs_of_life_come_twice_in_the_time_allowed(manager: socket.socket, time_unit: float) -> None:
+    allowed = 0.2 * time_unit
+    notifier = Notifier(
+        {
+            "NOTIFY_SOCKET": manager.getsockname(),
+            "WATCHDOG_USEC": str(int(allowed * 1_000_000)),
+            "WATCHDOG_PID": str(os.getpid()),
+        }
+    )
+    loop = asyncio.get_running_loop()
+    manager.setblocking(False)
+    notifier.start_watchdog(loop)
+    times = []
+    for _ in range(3):
+        assert await asyncio.wait_for(loop.sock_recv(manager, 100), 5 * time_unit) == b"WATCHDOG=1"
+        times.append(loop.time())
+    notifier.stop_watchdog()
+    assert allowed * 0.9 <= times[2] - times[0]
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(loop.sock_recv(manager, 100), allowed)
+
+
+async def test_a_hanging_loop_gives_no_sign_of_life(manager: socket.socket, time_unit: float) -> None:
+    allowed = 0.1 * time_unit
+    notifier = Notifier(
+        {"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": str(int(allowed * 1_000_000))}
+    )
+    notifier.start_watchdog(asyncio.get_running_loop())
+    assert manager.recv(100) == b"WATCHDOG=1"
+    manager.settimeout(allowed * 2)
+    with pytest.raises(TimeoutError):
+        manager.recv(100)
+    notifier.stop_watchdog()
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"WATCHDOG_USEC": "nonsense"},
+        {"WATCHDOG_USEC": "0"},
+        {"WATCHDOG_USEC": "1000", "WATCHDOG_PID": "1"},
+    ],
+)
+async def test_nobody_waits_for_signs_of_life(manager: socket.socket, environment: dict[str, str]) -> None:
+    notifier = Notifier({"NOTIFY_SOCKET": manager.getsockname(), **environment})
+    notifier.start_watchdog(asyncio.get_running_loop())
+    manager.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        manager.recv(100)
