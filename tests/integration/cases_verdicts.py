@@ -58,6 +58,7 @@ def cases() -> Iterator[Script]:
     yield from _progress()
     yield from _skip()
     yield from _quarantine()
+    yield from _judges()
 
 
 def _every_verdict_at_every_stage() -> Iterator[Script]:
@@ -140,3 +141,18 @@ def _quarantine() -> Iterator[Script]:
         yield Script(f"quarantine-then-{verdict}-by-the-last", (TAGGING, BENIGN, child), TWO_MESSAGES)
     twice = ChildScript(replies={key("eom"): edits(quarantine("one"), quarantine("two"))})
     yield Script("quarantine-twice", (TAGGING, twice), TWO_MESSAGES)
+
+
+def _judges() -> Iterator[Script]:
+    """Children that change nothing see the content together; the first in the chain decides all the same."""
+    actions = bits.ALL_ACTIONS & ~(bits.ADDHDRS | bits.CHGHDRS | bits.CHGBODY)
+    late = ChildScript(actions=actions, replies={key("eom"): reply_code("550 5.7.1 from the first")})
+    silent = ChildScript(actions=actions)
+    steps = session(message(text=content(LONG_BODY)), message("m2"))
+    for event in (key("header", "2"), key("eoh"), key("body", "1"), key("body", "2")):
+        for verdict in "td":
+            early = ChildScript(actions=actions, replies={event: plain(verdict)})
+            for protocol in (4, 6):
+                name = f"{verdict}-at-{event.replace(' ', '-')}-with-protocol-{protocol}"
+                yield Script(f"judges-{name}", (late, early), steps, milter_protocol=protocol)
+                yield Script(f"judges-alone-{name}", (silent, early), steps, milter_protocol=protocol)

@@ -36,6 +36,7 @@ PROTOCOLS = (2, 3, 4, 6)
 CHILDREN = ("a", "b", "c")
 SETTLE_LIMIT = 20.0
 FIRST_CHUNK = 65535
+DIFFERENCE_LINES = 80
 
 
 @dataclass(frozen=True)
@@ -97,9 +98,8 @@ def difference(expected: Outcome, found: Outcome, with_views: bool = True) -> st
                 right += _view_lines(f"child {name} {sender}", second.get(sender))
     if left == right:
         return ""
-    return "\n".join(
-        line[:600] for line in difflib.unified_diff(left, right, "expected", "found", n=2, lineterm="")
-    )
+    lines = list(difflib.unified_diff(left, right, "expected", "found", n=2, lineterm=""))
+    return "\n".join(line[:600] for line in lines[:DIFFERENCE_LINES])
 
 
 def service(side: str, children: int, protocol: int, pipelining: bool = False) -> str:
