@@ -212,6 +212,18 @@ class TestRejectedRecipients:
         assert negotiation.answer_to_mta(offer, [WANTS_REJECTED], POSTFIX_MACROS).protocol & RCPT_REJ
 
 
+@pytest.mark.parametrize(
+    ("name", "bare"),
+    [
+        (b"{i}", b"i"), (b"i", b"i"), (b"{rcpt_addr}", b"{rcpt_addr}"), (b"{}", b"{}"), (b"{ab", b"{ab"),
+        (b"ab}", b"ab}"), (b"", b""),
+    ],
+)  # fmt: skip
+def test_braces_around_one_letter_are_nothing(name: bytes, bare: bytes) -> None:
+    """S8."""
+    assert negotiation.bare_name(name) == bare
+
+
 def test_knowledge_is_the_last_answer_of_each_child() -> None:
     knowledge = Knowledge()
     assert knowledge.of("a") is None

@@ -242,12 +242,22 @@ class TestRejectedRecipient:
             play >> then
             play >> "M> DATA" << "M< REJECT" << "b> ABORT"
 
-    def test_the_milder_refusal_in_the_replay_counts(self) -> None:
+    @pytest.mark.parametrize(
+        ("first", "second", "told"),
+        [
+            ("REJECT", "TEMPFAIL", "TEMPFAIL"),
+            ("TEMPFAIL", "REJECT", "TEMPFAIL"),
+            ("REJECT", 'REPLYCODE "550 5.7.1 two"', "REJECT"),
+            ("TEMPFAIL", 'REPLYCODE "450 4.7.1 two"', "TEMPFAIL"),
+            ("CONTINUE", "REJECT", "REJECT"),
+        ],
+    )
+    def test_the_milder_refusal_in_the_replay_counts(self, first: str, second: str, told: str) -> None:
         with self.accepted_then_rejected() as play:
             play >> "M> DATA" << "b> DATA"
-            play >> "a< REJECT" << "a> RCPT <r2@example.org>"
-            play >> "a< TEMPFAIL" << "a> DATA"
-            play >> "a< CONTINUE" << "M< TEMPFAIL" << "a,b> ABORT"
+            play >> f"a< {first}" << "a> RCPT <r2@example.org>"
+            play >> f"a< {second}" << "a> DATA"
+            play >> "a< CONTINUE" << f"M< {told}" << "a,b> ABORT"
 
 
 def test_a_skipped_recipient_does_not_shorten_the_replay() -> None:
@@ -302,6 +312,21 @@ def test_a_late_reply_to_an_aborted_event_is_nobodys_answer(said: str) -> None:
         play >> "a< CONTINUE"
         assert len(play.child("b").due) == 1
         play >> "b< CONTINUE" << "M< CONTINUE"
+
+
+@pytest.mark.parametrize(
+    ("said", "left"), [("REJECT", 1), ("ACCEPT", 1), ("DISCARD", 1), ("CONTINUE", 3), ("SKIP", 3)]
+)
+def test_an_early_verdict_on_an_aborted_message_is_the_last_reply_to_it(said: str, left: int) -> None:
+    """S2: what was fed ahead will not be answered, so it must not stand before the next message's replies."""
+    with Playbook("start: data", "child a: pipelining=yes protocol=HDR_LEADSPC") as play:
+        play >> "M> HEADER X v" << "a> HEADER X v"
+        play >> "M> EOH" << "a> EOH"
+        play >> "M> BODY x" << "a> BODY x"
+        play >> "M> ABORT" << "a> ABORT"
+        play >> f"M> {MAIL}" << f"a> {MAIL}"
+        play >> f"a< {said}"
+        assert len(play.child("a").due) == left
 
 
 def test_a_refusal_in_a_replayed_greeting_is_said_so() -> None:

@@ -151,6 +151,7 @@ def test_refusing_local_mail_is_a_configuration_problem() -> None:
     [
         (payload.encode_connection(b"h", b"4", 25, b"192.0.2.7"), b"h[192.0.2.7]"),
         (payload.encode_connection(b"unknown", b"U"), b"unknown[unknown]"),
+        (payload.encode_connection(b"[192.0.2.7]", b"4", 25, b"192.0.2.7"), b"unknown[192.0.2.7]"),
         (payload.encode_connection(b"h", b"6", 25, b"IPv6:2001:db8::1"), b"h[IPv6:2001:db8::1]"),
         (b"garbage", b""),
     ],
