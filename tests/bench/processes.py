@@ -33,6 +33,13 @@ def family_cpu_seconds(pid: int) -> float:
     return total / TICKS
 
 
+def machine_cpu_seconds() -> float:
+    """Time that all processors were busy, other guests of the host included (proc(5))."""
+    fields = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    idle, waiting = fields[3:5]
+    return (sum(fields) - idle - waiting) / TICKS
+
+
 def resident(pid: int) -> int:
     """Bytes resident now, counted page by page (VmRSS is only a running estimate)."""
     return _kib_field(Path(f"/proc/{pid}/smaps_rollup"), "Rss:") * KIB
