@@ -37,7 +37,7 @@ class Site:
         assert eventually(lambda: self.sink.count() == 1, LIMIT), postfix.log_text()
         (found,) = self.sink.take()
         # lmtp(8) sends no XFORWARD for mail without a client: the id is told from the first Received.
-        queue_id = found.content.partition(b"id ")[2].partition(b";")[0].decode()
+        queue_id = found.content.partition(b"\tid ")[2].partition(b";")[0].decode()
         content = normalised(found.content, queue_id)
         return Delivery("", found.sender, found.sender_options, found.recipients, content)
 

@@ -147,8 +147,11 @@ def test_swaks(site: Site, side: str) -> None:
 
 
 def test_the_headers_come_in_the_same_order(site: Site) -> None:
+    """All but clamav-milter's: it is fed what Postfix sent, so "below the first header" is another place for it."""
     names = [headers(site.accept(side, message("same\r\n"))).keys() for side in SIDES]
-    assert names[0] == names[1]
+    assert sorted(names[0]) == sorted(names[1])
+    others = [[name for name in found if not name.startswith("X-Virus-")] for found in names]
+    assert others[0] == others[1]
 
 
 @pytest.mark.parametrize("side", SIDES)
