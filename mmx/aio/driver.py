@@ -108,6 +108,7 @@ class Driver:
         "_surroundings",
         "_timer",
         "_timer_at",
+        "has_served",
         "mta",
         "name",
         "session",
@@ -120,6 +121,7 @@ class Driver:
         self.name = name
         self._surroundings = surroundings
         self._loop = loop
+        self.has_served = False
         self.mta = surroundings.make_stream(self, accepted=True)
         self._links: dict[int, ChildLink] = {}
         self._at_once: list[tuple[ChildLink, Loss]] = []
@@ -174,14 +176,16 @@ class Driver:
     # Orders from the service.
 
     def close_if_idle(self) -> None:
-        """End the session unless a message is under way: the daemon stops."""
-        if not self.session.in_transaction:
+        """End the session unless a message is under way or the first is still to come: the daemon stops.
+
+        An MTA whose milter goes away before MAIL answers 4xx to it; one that has had its message mostly quits.
+        """
+        if self.has_served and not self.session.in_transaction:
             self.close()
 
     def close(self) -> None:
         """End the session: the daemon stops and cannot wait."""
-        self.mta.close()
-        self._enter(self.session.mta_lost, "mmx is stopping")
+        self._enter(self.session.stop)
 
     # The way into the core, and what comes out of it.
 

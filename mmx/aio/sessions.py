@@ -28,6 +28,9 @@ from mmx.settings.model import Settings
 REPEAT: Final = 60.0
 """Seconds between two log lines that say the same."""
 
+_ACCEPTING: Final = 5
+"""Turns of the event loop that lie between accept(2) and the first call of the new connection's protocol."""
+
 _HANDSHAKE_STEPS: Final = frozenset({"connect", "OPTNEG"})
 
 _log = logging.getLogger(__name__)
@@ -89,15 +92,21 @@ class Sessions:
     async def drain(self, within: float) -> None:
         """End all sessions: between messages at once, others after their message or `within` seconds."""
         self._draining = True
+        # Connections that the kernel had handed over just before the listeners closed become sessions first.
+        for _ in range(_ACCEPTING):
+            await asyncio.sleep(0)
         for driver in list(self._drivers):
             driver.close_if_idle()
         if self._drivers:
+            self._all_ended.clear()
             try:
                 async with asyncio.timeout(within):
                     await self._all_ended.wait()
             except TimeoutError:
                 _log.warning(
-                    "%d messages were not finished within %g s and are deferred", len(self._drivers), within
+                    "%d sessions were still open after %g s: what is under way is refused with 451",
+                    len(self._drivers),
+                    within,
                 )
         for driver in list(self._drivers):
             driver.close()
@@ -125,6 +134,7 @@ class Sessions:
         name = driver.name
         if isinstance(note, MessageEnded):
             _log.info("%s", message_line(note.record))
+            driver.has_served = True
             if self._draining:
                 self._loop.call_soon(driver.close_if_idle)
         elif isinstance(note, Ready):

@@ -100,7 +100,8 @@ def client_of(greeting: Event | None) -> bytes:
         connection = payload.decode_connection(greeting.frame[DATA:])
     except ProtocolError:
         return b""
-    return connection.hostname + b"[" + (connection.address or b"unknown") + b"]"
+    name = b"unknown" if connection.hostname[:1] == b"[" else connection.hostname
+    return name + b"[" + (connection.address or b"unknown") + b"]"
 
 
 def _first_string(event: Event | None) -> bytes:

@@ -20,8 +20,8 @@ from mmx.core.negotiation import Knowledge
 from mmx.core.plan import Chain
 from mmx.core.spool import MemorySpool
 from mmx.core.state import Conclusion, State
-from mmx.core.verdict import CONTINUE_FRAME, PROGRESS_FRAME
-from mmx.wire import command
+from mmx.core.verdict import CONTINUE_FRAME, PROGRESS_FRAME, Verdict
+from mmx.wire import command, option
 from mmx.wire.framing import CODE
 
 _ALWAYS_ANSWERED = frozenset(
@@ -37,8 +37,16 @@ _ALWAYS_ANSWERED = frozenset(
     }
 )
 
-_PASSED_ON_LATER = frozenset({command.MACRO, command.HEADER, command.EOH, command.BODY})
+_STREAMED = frozenset({command.HEADER, command.EOH, command.BODY})
+_PASSED_ON_LATER = _STREAMED | {command.MACRO}
 """Commands after which the next one may be done first, as long as no reply to them is owed."""
+
+
+def _must_answer(state: State, code: int) -> bool:
+    """True if the MTA waits for a reply to this command."""
+    if code in _STREAMED:
+        return not state.answered_options.protocol & option.NO_REPLY[code]
+    return code in _ALWAYS_ANSWERED
 
 
 def _waits_for_content(state: State) -> bool:
@@ -181,38 +189,46 @@ class Session:
         """A reload: the new chain holds from the next MAIL on."""
         self._state.next_chain = chain
 
+    def stop(self) -> None:
+        """The service cannot wait any longer: a reply that is owed becomes 451, then the link is closed."""
+        if not self._state.finished:
+            self._refuse(settling.STOPPING, "mmx is stopping")
+            commands.end_session(self._state)
+
     def internal_error(self) -> None:
-        """An entry raised, which is a fault of mmx: 451 for this message, whatever any default action
-        says.
-        """
+        """An entry raised: a fault of mmx, so 451 for this message, whatever any default action says."""
+        self._refuse(settling.INTERNAL, "internal error")
+        self._run()
+
+    def _refuse(self, verdict: Verdict, why: str) -> None:
+        """Let the children go and refuse what is under way, told to the MTA now or when it asks."""
         state = self._state
         state.burst = None
         for child in state.children:
             links.close(state, child, Link.DOWN)
         transaction = state.transaction
-        if transaction is not None and (
-            transaction.conclusion is None or not transaction.conclusion.answered
-        ):
-            settling.conclude(state, transaction, Conclusion(settling.INTERNAL, "", "internal error"))
-        if state.owed is None and state.handling in _ALWAYS_ANSWERED:
+        told = (
+            transaction is not None and transaction.conclusion is not None and transaction.conclusion.answered
+        )
+        if transaction is not None and not told:
+            settling.conclude(state, transaction, Conclusion(verdict, "", why))
+        if state.owed is None and _must_answer(state, state.handling):
             state.owe(Event(state.handling, b"", None, state.serial))
         state.handling = 0
-        self._answer_internal_error()
-        self._run()
+        if state.owed is not None:
+            self._answer_refusal(state.owed, verdict)
 
-    def _answer_internal_error(self) -> None:
+    def _answer_refusal(self, event: Event, verdict: Verdict) -> None:
         state = self._state
-        event, transaction = state.owed, state.transaction
-        if event is None:
-            return
+        transaction = state.transaction
         if event.code == command.OPTNEG:
             commands.end_session(state)
         elif transaction is not None and transaction.conclusion is not None and event.code != command.UNKNOWN:
             settling.answer_conclusion(state, transaction, transaction.conclusion)
         else:
             if event.code in (command.CONNECT, command.HELO):
-                state.verdict = settling.INTERNAL
-            state.answer(settling.INTERNAL.frame)
+                state.verdict = verdict
+            state.answer(verdict.frame)
 
     def _take_inbox(self) -> bool:
         """Do commands up to one that must be answered; True if anything may have to move because of them."""

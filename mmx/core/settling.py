@@ -30,6 +30,7 @@ from mmx.wire.framing import MAX_DATA, frame
 
 OVERLOADED: Final = verdict.with_text(b"451 4.3.2 Mail filter is overloaded - try again later")
 NO_STORAGE: Final = verdict.with_text(b"451 4.3.1 Mail filter has no room for this message - try again later")
+STOPPING: Final = verdict.with_text(b"451 4.3.2 Mail filter is being restarted - try again later")
 INTERNAL: Final = verdict.with_text(b"451 4.3.0 Mail filter had an internal error - try again later")
 
 _SESSION_EVENTS: Final = (command.CONNECT, command.HELO)

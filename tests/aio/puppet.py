@@ -38,7 +38,7 @@ class PuppetSession:
             self.heard.append((name, *args))
             if name in self.reactions:
                 self.reactions[name](*args)
-            if name == "mta_lost":
+            if name in ("mta_lost", "stop"):
                 self.finished = True
 
         return entry
