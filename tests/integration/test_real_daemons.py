@@ -147,7 +147,7 @@ def test_swaks(site: Site, side: str) -> None:
 
 
 def test_the_headers_come_in_the_same_order(site: Site) -> None:
-    """All but clamav-milter's: it is fed what Postfix sent, so the place below the first header is another."""
+    """All but clamav-milter's: it is fed what Postfix sent, so the place below the first header differs."""
     names = [headers(site.accept(side, message("same\r\n"))).keys() for side in SIDES]
     assert sorted(names[0]) == sorted(names[1])
     others = [[name for name in found if not name.startswith("X-Virus-")] for found in names]
