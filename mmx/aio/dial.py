@@ -13,15 +13,13 @@ do.
 
 import asyncio
 import errno
-import grp
 import ipaddress
 import os
-import pwd
 import socket
 from collections.abc import Callable
-from pathlib import PurePosixPath
 from typing import Any, Final
 
+from mmx.aio.access import advice, own_account, unexplained
 from mmx.aio.stream import Stream
 from mmx.core.action import Loss
 from mmx.settings.endpoint import Endpoint, InetEndpoint, UnixEndpoint
@@ -234,7 +232,8 @@ def explain(name: str, endpoint: Endpoint, error: OSError) -> Loss:
 
 def _advice(name: str, endpoint: Endpoint, reason: str) -> str:
     if reason == "denied" and isinstance(endpoint, UnixEndpoint):
-        return _how_to_permit(endpoint.path)
+        account = own_account()
+        return advice(name, endpoint.path, account) or unexplained(account)
     if reason == "resources":
         return f"{name} accepts connections too slowly, or this machine is short of descriptors or memory"
     if reason == "missing":
@@ -242,36 +241,3 @@ def _advice(name: str, endpoint: Endpoint, reason: str) -> str:
     if reason == "refused":
         return f"is {name} running, and does it listen here?"
     return f"is {name} reachable from this machine?"
-
-
-def _how_to_permit(path: str) -> str:
-    """Which directory or socket on the way denies, and how to be let in."""
-    user = _user_name()
-    place = PurePosixPath(path)
-    for step in (*reversed(place.parents), place):
-        wanted = os.R_OK | os.W_OK if step == place else os.X_OK
-        try:
-            if os.access(step, wanted, effective_ids=True):
-                continue
-            group = _group_name(os.stat(step).st_gid)  # noqa: PTH116 - a path that is never opened
-        except OSError:
-            break
-        return (
-            f"{step} does not let user {user} in: add the user to the group that may use it "
-            f"(usermod -aG {group} {user}) and restart mmx, or change the mode of the socket"
-        )
-    return f"let user {user} use the socket: add the user to the group of its owner, and restart mmx"
-
-
-def _user_name() -> str:
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return f"with uid {os.geteuid()}"
-
-
-def _group_name(number: int) -> str:
-    try:
-        return grp.getgrgid(number).gr_name
-    except KeyError:
-        return str(number)

@@ -178,7 +178,7 @@ class Driver:
     def close_if_idle(self) -> None:
         """End the session unless a message is under way or the first is still to come: the daemon stops.
 
-        An MTA whose milter goes away before MAIL answers 4xx to it; one that has had its message mostly quits.
+        An MTA whose milter goes away before MAIL answers 4xx to it; after its message it mostly quits.
         """
         if self.has_served and not self.session.in_transaction:
             self.close()

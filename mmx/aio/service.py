@@ -9,7 +9,7 @@ stays as it
             was and each problem is logged. Otherwise new sessions follow them at once and open ones at
             their next MAIL. Reloads are done one at a time; those asked for meanwhile become one.
 SIGTERM,    nothing more is accepted, sessions between messages end, the others may finish their message
-within SIGINT      `drain_timeout`.
+SIGINT      within `drain_timeout`; the first message of a session counts as begun when the MTA connects.
 """
 
 import asyncio
@@ -106,6 +106,7 @@ class Service:
         loop.set_exception_handler(self._on_loop_error)
         for number in _SIGNALS:
             loop.add_signal_handler(number, self.reload if number == signal.SIGHUP else self.stop)
+        self._notifier.start_watchdog(loop)
         self._descriptors = raise_descriptor_limit()
         settings = self._settings
         check_directory(Path(settings.spool_directory))
@@ -151,6 +152,7 @@ class Service:
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
+        self._notifier.stop_watchdog()
         _log.info("stopped")
 
     # Reload.

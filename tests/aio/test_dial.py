@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mmx.aio import dial as module
+from mmx.aio.access import Account
 from mmx.aio.dial import Dialling, explain, resolve
 from mmx.core.action import Loss
 from mmx.settings.endpoint import InetEndpoint, UnixEndpoint, parse_endpoint
@@ -224,17 +225,21 @@ async def test_cancel_while_connecting() -> None:
     assert (attempt.heard, attempt.failures) == ([], [])
 
 
-async def test_a_permission_denied_names_the_place_and_the_group(
+async def test_a_permission_denied_names_the_place_and_the_user(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inner = directory / "guarded"
     inner.mkdir(mode=0o750)
-    real = os.access
-    monkeypatch.setattr(os, "access", lambda path, *a, **o: str(path) != str(inner) and real(path, *a, **o))
+    monkeypatch.setattr("mmx.aio.dial.own_account", lambda: Account("mmx", 65533, frozenset()))
     loss = explain("scanner", UnixEndpoint(f"{inner}/s"), PermissionError(errno.EACCES, "denied"))
     assert loss.reason == "denied"
-    assert f"{inner} does not let user" in loss.detail
-    assert "usermod -aG" in loss.detail
+    assert f"{inner} (0750 " in loss.detail
+    assert "not let user mmx in" in loss.detail
+
+
+async def test_a_refusal_that_the_modes_do_not_explain(directory: Path) -> None:
+    loss = explain("scanner", UnixEndpoint(f"{directory}/s"), PermissionError(errno.EACCES, "denied"))
+    assert "SELinux" in loss.detail
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,36 @@ async def test_a_message_may_end_after_sigterm(daemon: Daemon, child: FakeChild)
         await mta.close()
 
 
+async def test_a_first_message_may_begin_after_sigterm(daemon: Daemon, child: FakeChild) -> None:
+    """The MTA that has connected would answer 4xx to MAIL if it lost its milter now."""
+    daemon.write([child])
+    async with daemon.running() as service:
+        earlier = await talk(daemon.socket)
+        await earlier.close()
+        await until(lambda: not len(service._sessions))
+        silent = await FakeMta.connect(daemon.socket)
+        mta = await talk(daemon.socket)
+        service.stop()
+        await until(lambda: daemon.hears("STOPPING=1"))
+        await silent.greet()
+        for waiting in (mta, silent):
+            assert await waiting.message() == CONTINUE
+            assert await waiting.hears_end()
+            await waiting.close()
+
+
+async def test_signs_of_life(
+    daemon: Daemon, child: FakeChild, monkeypatch: pytest.MonkeyPatch, time_unit: float
+) -> None:
+    monkeypatch.setattr("mmx.aio.notify._watchdog_pause", lambda _environment: 0.02 * time_unit)
+    daemon.write([child])
+    async with daemon.running() as service:
+        for _ in range(3):
+            await until(lambda: daemon.hears("WATCHDOG=1"))
+        service.stop()
+        await until(lambda: daemon.hears("STOPPING=1"))
+
+
 async def test_reload_changes_the_chain(
     daemon: Daemon, child: FakeChild, caplog: pytest.LogCaptureFixture
 ) -> None:
