@@ -17,6 +17,15 @@ from mmx.observe.log import escape, fields
 LONGEST_DETAIL: Final = 600
 """Characters of the explanation of a failure: it names paths and says what to do."""
 
+_WHAT_TO_TRY: Final = {
+    "eof": "it may have crashed or been restarted: see its own log",
+    "reset": "it may have crashed or been restarted: see its own log",
+    "timeout": "see what it waits for, or give it longer limits",
+    "frame": "does its endpoint name another program's socket?",
+    "protocol": "a fault in the child: other MTAs would stumble over it too",
+}
+"""For failures whose detail says only what happened; that of a failed connect says what to try itself."""
+
 
 def message_line(record: MessageRecord) -> str:
     """The line of one message."""
@@ -41,12 +50,17 @@ def message_line(record: MessageRecord) -> str:
 
 def failure_line(session: str, failed: ChildFailed) -> str:
     """The line of a child that failed; the detail says what to try."""
-    child = failed.child.plan.name
+    plan = failed.child.plan
     values = fields(
-        session=session, child=child, step=failed.step, reason=failed.reason, action=failed.action or None
+        session=session,
+        child=plan.name,
+        socket=plan.endpoint or None,
+        step=failed.step,
+        reason=failed.reason,
+        action=failed.action or None,
     )
-    detail = f": {escape(failed.detail, LONGEST_DETAIL)}" if failed.detail else ""
-    return f"child failed {values}{detail}"
+    told = [escape(text, LONGEST_DETAIL) for text in (failed.detail, _WHAT_TO_TRY.get(failed.reason)) if text]
+    return f"child failed {values}" + (f": {'; '.join(told)}" if told else "")
 
 
 def _share(child: ChildRecord) -> str:

@@ -58,12 +58,14 @@ def test_no_sender_can_forge_a_line() -> None:
 
 
 def test_a_failure() -> None:
-    child = Child(ChildPlan("scanner"))
+    child = Child(ChildPlan("scanner", "unix:/run/scanner.sock"))
     failed = ChildFailed(child, "connect", "missing", "no socket; is it\nrunning?", "tempfail")
     assert failure_line("1f00c3a7", failed) == (
-        "child failed session=1f00c3a7 child=scanner step=connect reason=missing action=tempfail"
+        "child failed session=1f00c3a7 child=scanner socket=unix:/run/scanner.sock step=connect"
+        " reason=missing action=tempfail"
         ": no socket; is it\\x0arunning?"
     )
     assert failure_line("1", ChildFailed(child, "idle", "eof", "", "")) == (
-        "child failed session=1 child=scanner step=idle reason=eof"
+        "child failed session=1 child=scanner socket=unix:/run/scanner.sock step=idle reason=eof"
+        ": it may have crashed or been restarted: see its own log"
     )

@@ -65,7 +65,7 @@ async def test_edits_of_the_dying_one_are_dropped(stage: Stage) -> None:
     assert added(played) == EDITS[:2]
     assert said(played, MESSAGE)["footer"] == "dies"
     assert [line.split(": ")[1].split()[:2] for line in played.log] == [["child", "failed"]]
-    assert "child=footer step=EOM reason=eof action=accept" in played.log[0]
+    assert "step=EOM reason=eof action=accept" in played.log[0]
 
 
 async def test_dead_one_is_back_for_the_next_message(stage: Stage) -> None:
@@ -79,7 +79,7 @@ async def test_mail_waits_for_the_one_that_is_down(stage: Stage) -> None:
     assert played.outcome.delivered is None
     assert played.down == {"words"}
     assert "words" not in said(played, "MAIL")
-    assert "child=words step=connect reason=missing" in played.log[0]
+    assert "step=connect reason=missing" in played.log[0]
     assert (await stage.play(scenes(QUICK)[CLEAN])).down == set()
 
 
