@@ -17,7 +17,7 @@ from tests.integration.scripted_child import ChildScript
 from tests.integration.scripts import Script
 
 SEED = int(os.environ.get("MMX_TEST_SEED", "1"))
-SCRIPTS = int(os.environ.get("MMX_TEST_SCRIPTS", "200")) // 2
+SCRIPTS = max(1, int(os.environ.get("MMX_TEST_SCRIPTS", "200")) // 2)
 CONTENT_EDITS = "himb"
 
 
