@@ -53,7 +53,9 @@ def make(
     }
     spool = directory / f"{name}.spool"
     spool.mkdir(exist_ok=True)
-    return kind(directory / name, children, {"spool_directory": str(spool)})
+    # Without root a socket cannot be given to the group postfix, the default.
+    settings = {"spool_directory": str(spool), "socket_group": None}
+    return kind(directory / name, children, settings)
 
 
 def pid_of(mmx: Mmx) -> int:
