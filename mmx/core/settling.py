@@ -52,9 +52,12 @@ def settle(state: State) -> bool:
         return True
     if _body_reply_open(state, event):
         return False
+    if event.code in _STREAM:
+        _let_pass(state, event)
+        return True
     decider, outcome = decide(state, event)
     if outcome is PENDING:
-        return event.code in _STREAM and _answer_stream(state, event)
+        return False
     if decider is not None and isinstance(outcome, Verdict):
         _refuse(state, event, decider, outcome)
     else:
