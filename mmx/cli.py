@@ -2,7 +2,7 @@
 
     mmx [--config FILE]                  run in the foreground until SIGTERM
     mmx --check-config [--quiet]         tell every error and warning in the settings; exit 0 or 78
-    mmx --show-config                    print the effective settings, each with where it came from
+    mmx --show-config [--json]           print the effective settings, each with where it came from
     mmx demo [ARGUMENTS]                 see mmx at work with small milters of its own
 
 Exit codes are those of sysexits.h (mmx.errors); 0 when all is well. What is asked for goes to standard
@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from mmx import __version__
+from mmx.detect.host import Host
 from mmx.errors import EX_OK, EX_SOFTWARE, EX_USAGE, MmxError
 from mmx.observe.log import LOGGER, set_up
-from mmx.settings.load import DEFAULT_PATH, Loaded, load
+from mmx.settings.load import DEFAULT_PATH, Loaded, Loader
 from mmx.settings.model import LogLevel
-from mmx.settings.show import show
+from mmx.settings.show import show, show_json
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--check-config", action="store_true", help="check the settings; exit with 0 or 78")
     what.add_argument("--show-config", action="store_true", help="print the effective settings")
+    parser.add_argument("--json", action="store_true", help="with --show-config: print it as JSON")
     parser.add_argument("-q", "--quiet", action="store_true", help="with --check-config: only errors")
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="log everything, as log.level debug does"
@@ -80,23 +82,36 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    loaded = load(options.config)
+    host = Host()
+    loaded = host.load(options.config)
     if options.show_config:
-        print(show(loaded.settings, loaded.origins), end="")
+        whole = show(loaded.settings, loaded.origins, loaded.detection)
+        print(show_json(loaded) if options.json else whole, end="")
         return EX_OK
     if options.check_config:
         if not options.quiet:
-            _tell(*(f"warning: {warning}" for warning in loaded.warnings))
-            print(f"{options.config}: valid, children in the chain: {len(loaded.settings.chain)}")
+            _report(loaded, options.config)
         return EX_OK
-    return _serve(_verbose(loaded) if options.verbose else loaded, options.config)
+    return _serve(_verbose(loaded) if options.verbose else loaded, options.config, host)
 
 
-def _serve(loaded: Loaded, path: Path) -> int:
+def _report(loaded: Loaded, path: Path) -> None:
+    _tell(*(f"warning: {warning}" for warning in loaded.warnings))
+    print(f"{path}: valid, children in the chain: {len(loaded.settings.chain)}")
+    for child in loaded.settings.chain:
+        origin = loaded.origins[f"children.{child.name}.endpoint"]
+        print(f"  {child.name} at {child.endpoint} ({origin})")
+    for skipped in loaded.detection.skipped:
+        print(f"  skipped {skipped.name}: {skipped.reason}")
+
+
+def _serve(loaded: Loaded, path: Path, loader: Loader) -> int:
     from mmx.aio.service import run  # noqa: PLC0415  # only the daemon needs an event loop
 
     set_up(loaded.settings.log)
-    return run(loaded, path)
+    for warning in loaded.warnings:
+        logging.getLogger(LOGGER).warning("%s", warning)
+    return run(loaded, path, loader)
 
 
 def _demo(arguments: list[str]) -> int:

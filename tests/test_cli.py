@@ -1,3 +1,4 @@
+import json
 import logging
 import subprocess
 import sys
@@ -6,15 +7,27 @@ from types import ModuleType
 
 import pytest
 
-from mmx import __version__
+from mmx import __version__, cli
 from mmx.cli import main
+from mmx.detect.collector import OFFLINE, Collector
+from mmx.detect.commands import Answer
+from mmx.detect.host import Host
 from mmx.errors import UnavailableError
 from mmx.observe.log import LOGGER
-from mmx.settings.load import Loaded, load
+from mmx.settings.load import Loaded, Loader, load
 from mmx.settings.model import LogLevel
+from tests.detect.hosts import DEBIAN, Programs
 
+LISTING = b'[{"unit_file":"opendkim.service","state":"enabled","preset":null}]'
 GOOD = 'detect: no\nchildren:\n  a: {endpoint: "unix:/run/a"}\n'
-pytestmark = pytest.mark.usefixtures("logger_restored")
+pytestmark = pytest.mark.usefixtures("logger_restored", "quiet_host")
+
+
+@pytest.fixture
+def quiet_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host has opendkim and nothing else, whatever this machine has."""
+    programs = Programs({"systemctl": Answer(LISTING)})
+    monkeypatch.setattr(cli, "Host", lambda: Host(Collector(DEBIAN, programs)))
 
 
 @pytest.fixture
@@ -61,7 +74,9 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_check_config_says_valid(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--config", str(config), "--check-config"]) == 0
-    assert capsys.readouterr().out == f"{config}: valid, children in the chain: 1\n"
+    (first, second) = capsys.readouterr().out.splitlines()
+    assert first == f"{config}: valid, children in the chain: 1"
+    assert second == f"  a at unix:/run/a ({config}:3)"
 
 
 def test_check_config_warns_unless_quiet(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,6 +86,48 @@ def test_check_config_warns_unless_quiet(config: Path, capsys: pytest.CaptureFix
     assert main(["--config", str(config), "--check-config", "--quiet"]) == 0
     captured = capsys.readouterr()
     assert captured.out + captured.err == ""
+
+
+DETECTED = "opendkim at unix:/run/opendkim/opendkim.sock (/etc/opendkim.conf:10)"
+
+
+def test_check_config_looks_for_milters(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_text("children: {clamav-milter: {}}\n")
+    assert main(["--config", str(config), "--check-config"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.splitlines()[1:] == [
+        f"  {DETECTED}",
+        "  skipped spamass-milter: spamass-milter.service is disabled",
+        "  skipped clamav-milter: clamav-milter.service is disabled",
+        "  skipped amavisd-milter: amavisd-milter.service is disabled",
+    ]
+    assert captured.err.splitlines() == [
+        f"warning: {config}:1: children.clamav-milter: not in the chain: clamav-milter.service is disabled",
+        f"warning: {config}: detect: {OFFLINE}",
+    ]
+
+
+def test_show_config_tells_where_a_socket_was_read(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_text("")
+    assert main(["--config", str(config), "--show-config"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert '    endpoint: "unix:/run/opendkim/opendkim.sock"  # /etc/opendkim.conf:10' in lines
+    assert "# skipped clamav-milter: clamav-milter.service is disabled" in lines
+
+
+def test_show_config_as_json(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_text("")
+    assert main(["--config", str(config), "--show-config", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["chain"] == ["opendkim"]
+
+
+def test_warnings_are_logged_when_the_daemon_starts(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in(monkeypatch, "mmx.aio.service", "run", lambda loaded, path, loader: 0)
+    config.write_text(GOOD + "listen: inet:127.0.0.1:7000\n")
+    assert main(["--config", str(config)]) == 0
+    assert "every local user" in capsys.readouterr().err
 
 
 def test_check_config_tells_all_errors(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,8 +160,9 @@ def test_show_config_loads_back(config: Path, tmp_path: Path, capsys: pytest.Cap
 def test_runs_the_service(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[Loaded, Path]] = []
 
-    def run(loaded: Loaded, path: Path) -> int:
+    def run(loaded: Loaded, path: Path, loader: Loader) -> int:
         calls.append((loaded, path))
+        assert loader.load(path).settings == load(path).settings
         return 75
 
     stand_in(monkeypatch, "mmx.aio.service", "run", run)
@@ -120,7 +178,7 @@ def test_runs_the_service(config: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_log_is_set_up_before_the_service_starts(
     config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def run(loaded: Loaded, path: Path) -> int:
+    def run(loaded: Loaded, path: Path, loader: Loader) -> int:
         logging.getLogger(f"{LOGGER}.aio.service").info("ready")
         return 0
 
@@ -149,7 +207,7 @@ def test_failures_of_the_service(
     code: int,
     said: str,
 ) -> None:
-    def run(loaded: Loaded, path: Path) -> int:
+    def run(loaded: Loaded, path: Path, loader: Loader) -> int:
         raise failure
 
     stand_in(monkeypatch, "mmx.aio.service", "run", run)

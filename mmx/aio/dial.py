@@ -22,7 +22,7 @@ from typing import Any, Final
 from mmx.aio.access import advice, own_account, unexplained
 from mmx.aio.stream import Stream
 from mmx.core.action import Loss
-from mmx.settings.endpoint import Endpoint, InetEndpoint, UnixEndpoint
+from mmx.settings.endpoint import ChildEndpoint, InetEndpoint, UnixEndpoint, UnknownEndpoint
 
 FIRST_PAUSE: Final = 0.005
 """Seconds before a connect that met a shortage is tried again; each further pause is longer by half."""
@@ -71,7 +71,7 @@ class Dialling:
         failed: Callable[[Loss], None],
         *,
         name: str,
-        endpoint: Endpoint,
+        endpoint: ChildEndpoint,
         within: float,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
@@ -88,6 +88,8 @@ class Dialling:
 
     def start(self) -> Loss | None:
         """Begin; a Loss if it failed already."""
+        if isinstance(self._endpoint, UnknownEndpoint):
+            return Loss("missing", f"where {self._name} listens is not known: {self._endpoint.reason}")
         if isinstance(self._endpoint, UnixEndpoint):
             return self._try_unix(self._endpoint)
         self._task = self._loop.create_task(self._reach(self._endpoint), name=f"dial {self._name}")
@@ -222,7 +224,7 @@ def _close(sock: socket.socket | None) -> None:
         sock.close()
 
 
-def explain(name: str, endpoint: Endpoint, error: OSError) -> Loss:
+def explain(name: str, endpoint: ChildEndpoint, error: OSError) -> Loss:
     """What a failed connect means, and what to try."""
     number = error.errno or 0
     reason = _REASONS.get(number, "other")
@@ -230,7 +232,7 @@ def explain(name: str, endpoint: Endpoint, error: OSError) -> Loss:
     return Loss(reason, f"{name} at {endpoint}: {said}; {_advice(name, endpoint, reason)}")
 
 
-def _advice(name: str, endpoint: Endpoint, reason: str) -> str:
+def _advice(name: str, endpoint: ChildEndpoint, reason: str) -> str:
     if reason == "denied" and isinstance(endpoint, UnixEndpoint):
         account = own_account()
         return advice(name, endpoint.path, account) or unexplained(account)

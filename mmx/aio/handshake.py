@@ -14,7 +14,7 @@ from mmx.core.action import Loss
 from mmx.core.negotiation import Knowledge, offer_to_child, read_child_answer
 from mmx.core.plan import ChildPlan
 from mmx.errors import ProtocolError
-from mmx.settings.endpoint import parse_endpoint
+from mmx.settings.endpoint import parse_child_endpoint
 from mmx.wire import command, option
 from mmx.wire.framing import CODE, DATA, frame
 from mmx.wire.payload import Options, decode_options, encode_options
@@ -39,7 +39,7 @@ class Handshake:
             self._stream,
             self._finish,
             name=self._plan.name,
-            endpoint=parse_endpoint(self._plan.endpoint),
+            endpoint=parse_child_endpoint(self._plan.endpoint),
             within=within,
             loop=self._loop,
         )

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from mmx.core.plan import POSTFIX_MACROS, Chain, ChildPlan
+from mmx.core.plan import EDITED, ORIGINAL, POSTFIX_MACROS, Chain, ChildPlan
 from mmx.core.plan import Limits as CoreLimits
-from mmx.settings.model import ChildSettings, Limits, Macros, Settings
+from mmx.settings.model import ChildSettings, Content, Limits, Macros, Settings
 from mmx.wire import option
 
 
@@ -22,7 +22,8 @@ def _child(child: ChildSettings) -> ChildPlan:
     return ChildPlan(
         name=child.name,
         endpoint=str(child.endpoint),
-        content=child.content.value,
+        content=EDITED if child.content is Content.EDITED else ORIGINAL,
+        original_always=child.content is not Content.ORIGINAL_UNLESS_REPLACED,
         unreachable=child.default_action.unreachable.value,
         died=child.default_action.died.value,
         connect_timeout=child.connect_timeout,

@@ -17,14 +17,14 @@ from mmx.aio.stream import Stream
 from mmx.core.action import Loss
 from mmx.core.negotiation import Knowledge
 from mmx.core.plan import ChildPlan
-from mmx.settings.endpoint import parse_endpoint
+from mmx.settings.endpoint import parse_child_endpoint
 
 _log = logging.getLogger(__name__)
 
 _MARGIN: Final = 0.1
 """Seconds, and share of connect_timeout, that a dial ends before the core's time is up: it knows why."""
 
-_endpoint = lru_cache(maxsize=256)(parse_endpoint)
+_endpoint = lru_cache(maxsize=256)(parse_child_endpoint)
 
 
 class Reach:

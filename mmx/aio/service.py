@@ -23,6 +23,7 @@ from typing import Any, Final
 from mmx.aio.handshake import shake_hands
 from mmx.aio.limits import raise_descriptor_limit, session_limit
 from mmx.aio.listeners import Listeners
+from mmx.aio.lookout import Lookout
 from mmx.aio.main_cf import read_macros
 from mmx.aio.notify import Notifier
 from mmx.aio.plan import make_chain
@@ -33,7 +34,7 @@ from mmx.core.action import Loss
 from mmx.core.plan import Chain, ChildPlan
 from mmx.errors import EX_OK, MmxError, SettingsError
 from mmx.observe import log
-from mmx.settings.load import Loaded, load
+from mmx.settings.load import FilesOnly, Loaded, Loader
 from mmx.settings.model import Settings
 from mmx.wire.payload import Options
 
@@ -59,11 +60,11 @@ _ACTION_NAMES: Final = (
 _log = logging.getLogger(__name__)
 
 
-def run(loaded: Loaded, path: Path) -> int:
-    """Be the daemon until a signal ends it; `path` is read again at a reload. The exit code."""
+def run(loaded: Loaded, path: Path, loader: Loader | None = None) -> int:
+    """Be the daemon until a signal ends it; `loader` reads `path` again at a reload. The exit code."""
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(Service(loaded, path).run())
+            runner.run(Service(loaded, path, loader=loader).run())
     except MmxError as error:
         _log.error("%s", error)
         return error.exit_code
@@ -88,7 +89,17 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 class Service:
     """The daemon inside a running event loop."""
 
-    def __init__(self, loaded: Loaded, path: Path, notifier: Notifier | None = None) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        path: Path,
+        notifier: Notifier | None = None,
+        *,
+        loader: Loader | None = None,
+    ) -> None:
+        self._loaded = loaded
+        self._loader = loader or FilesOnly()
+        self._lookout = Lookout(self._loader)
         self._settings = loaded.settings
         self._log_is_fixed = loaded.origins.get("log.level") == "--verbose"
         self._path = path
@@ -119,6 +130,7 @@ class Service:
             await self._listeners.start(settings)
             _log.info("listening on %s", ", ".join(self._listeners.names))
             self._greet(chain)
+            self._lookout.watch(self._loaded)
             await self._obey()
         finally:
             await self._end()
@@ -143,6 +155,7 @@ class Service:
 
     async def _end(self) -> None:
         self._notifier.stopping()
+        self._lookout.stop()
         self._listeners.close()
         if self._greeting is not None:
             self._greeting.cancel()
@@ -160,7 +173,7 @@ class Service:
     async def _reload(self) -> None:
         self._notifier.reloading()
         try:
-            loaded = await asyncio.to_thread(load, self._path)
+            loaded = await asyncio.to_thread(self._loader.load, self._path, self._loaded)
             await self._change(loaded.settings)
         except SettingsError as error:
             for problem in error.problems:
@@ -170,6 +183,8 @@ class Service:
             _log.error("%s", error)
             self._keep("something they need cannot be had")
         else:
+            self._loaded = loaded
+            self._lookout.watch(loaded)
             for warning in loaded.warnings:
                 _log.warning("%s", warning)
 

@@ -9,8 +9,11 @@ from typing import Final
 
 from mmx.errors import InvalidValueError
 from mmx.settings import conditions, values
+from mmx.settings.catalog import milter_of
 from mmx.settings.chain_order import chain_order
+from mmx.settings.detected import Detection, Found, Look, look_nowhere
 from mmx.settings.document import Node, Scalar, Table
+from mmx.settings.endpoint import ChildEndpoint
 from mmx.settings.model import (
     NO_MACROS,
     Action,
@@ -38,8 +41,8 @@ _MACROS: Final = values.list_of(values.macro)
 _MACROS_OR_POSTFIX: Final = values.nullable(_MACROS)
 
 
-def build(root: Table, findings: Findings) -> Settings:
-    """Read the whole document; what is wrong goes to `findings`."""
+def build(root: Table, findings: Findings, look: Look = look_nowhere) -> Settings:
+    """Read the whole document; what is wrong goes to `findings`. Milters are looked for if it says so."""
     top = Section(root, "", findings)
     action = _default_action(top, DEFAULTS.default_action, "")
     shared = Settings(
@@ -61,7 +64,8 @@ def build(root: Table, findings: Findings) -> Settings:
         name_in_reply=top.take("name_in_reply", values.boolean, DEFAULTS.name_in_reply),
         log=_log(top.section("log")),
     )
-    children = _children(top.section("children"), shared)
+    findings.detection = look(shared.detect)
+    children = _children(top.section("children"), shared, findings.detection)
     top.finish()
     chain = chain_order(children, shared.order)
     return replace(shared, children=tuple(children[name] for name in chain))
@@ -151,13 +155,12 @@ def _macros(part: Section, default: Macros, read: values.Reader[tuple[str, ...] 
 
 def _mta_macros(top: Section) -> Macros:
     """Null, for all stages or for one, means: ask Postfix."""
+    macros = _macros(top.section("mta_macros"), DEFAULTS.mta_macros, _MACROS_OR_POSTFIX)
     node = top.table.entries.get("mta_macros") if top.table else None
     if isinstance(node, Scalar) and node.kind == "null":
-        macros = _macros(top.section("mta_macros"), Macros(), _MACROS_OR_POSTFIX)
         origins = top.findings.origins
         origins |= {key: str(node.place) for key in origins if key.startswith("mta_macros.")}
-        return macros
-    return _macros(top.section("mta_macros"), DEFAULTS.mta_macros, _MACROS_OR_POSTFIX)
+    return macros
 
 
 def _metrics(part: Section) -> MetricsSettings:
@@ -185,25 +188,33 @@ def _conditions(part: Section) -> tuple[tuple[str, Condition], ...]:
     return tuple(named)
 
 
-def _children(part: Section, shared: Settings) -> dict[str, ChildSettings]:
-    return {name: _child(part.section(name), name, shared) for name in _valid_names(part)}
+def _children(part: Section, shared: Settings, detection: Detection) -> dict[str, ChildSettings]:
+    found = {milter.name: milter for milter in detection.found}
+    names = _valid_names(part)
+    children = {name: _child(part.section(name), name, shared, found.get(name)) for name in names}
+    for name, milter in found.items():
+        if name not in children:
+            children[name] = _child(Section(None, part.key(name), part.findings), name, shared, milter)
+    return children
 
 
-def _child(part: Section, name: str, shared: Settings) -> ChildSettings:
-    default = ChildSettings(name)
+def _child(part: Section, name: str, shared: Settings, found: Found | None) -> ChildSettings:
+    """One child: what the files say, else what was found, else what suits its milter."""
+    default = default_child(name)
+    usual = "default" if milter_of(name) is None else f"default for {name}"
     globs = values.list_of(values.text)
     timeout = values.duration()
     child = ChildSettings(
         name=name,
-        endpoint=part.take("endpoint", values.nullable(values.endpoint), default.endpoint),
+        endpoint=_child_endpoint(part, found),
         enabled=part.take("enabled", values.boolean, default.enabled),
         mode=part.take("mode", values.choice(Mode), default.mode),
-        content=part.take("content", values.choice(Content), default.content),
+        content=part.take("content", values.choice(Content), default.content, usual),
         default_action=_default_action(part, shared.default_action, "default_action"),
         connect_timeout=part.take("connect_timeout", timeout, shared.connect_timeout, "connect_timeout"),
         command_timeout=part.take("command_timeout", timeout, shared.command_timeout, "command_timeout"),
         content_timeout=part.take("content_timeout", timeout, shared.content_timeout, "content_timeout"),
-        pipelining=part.take("pipelining", values.boolean, default.pipelining),
+        pipelining=part.take("pipelining", values.boolean, default.pipelining, usual),
         when=part.take("when", values.list_of(conditions.when_word), default.when),
         max_size=part.take("max_size", values.nullable(values.size), default.max_size),
         macros=_macros(part.section("macros"), NO_MACROS, _MACROS),
@@ -213,6 +224,23 @@ def _child(part: Section, name: str, shared: Settings) -> ChildSettings:
     )
     part.finish()
     return child
+
+
+def _child_endpoint(part: Section, found: Found | None) -> ChildEndpoint | None:
+    """What the files say; null, like nothing at all, leaves it to detection."""
+    endpoint = part.take("endpoint", values.nullable(values.child_endpoint), None)
+    if endpoint is None and found is not None:
+        part.findings.origins[part.key("endpoint")] = found.origin
+        return found.endpoint
+    return endpoint
+
+
+def default_child(name: str) -> ChildSettings:
+    """A child of which nothing is said but its name."""
+    milter = milter_of(name)
+    if milter is None:
+        return ChildSettings(name)
+    return ChildSettings(name, content=milter.content, pipelining=milter.pipelining)
 
 
 def _valid_names(part: Section) -> list[str]:

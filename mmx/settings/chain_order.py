@@ -1,9 +1,9 @@
 """The order in which children see mail.
 
-Every milter that mmx knows has a rank, because some work only behind others: a greylister first, as it
-spares the others the mail it defers; SPF and DKIM verifiers before DMARC, which reads their results;
-verifiers before scanners, which may rewrite the mail they verify. Children of equal rank stand as in the
-settings files.
+Every milter that mmx knows has a rank (mmx.settings.catalog), because some work only behind others: a
+greylister first, as it spares the others the mail it defers; SPF and DKIM verifiers before DMARC, which reads
+their results; verifiers before scanners, which may rewrite the mail they verify. Children of equal rank stand
+as in the catalog, and instances of one milter by their names.
 
 1. The names in the setting `order` stand in that order, whatever their ranks.
 2. Every other known child is put in, by rank: behind the last one whose rank is not above its own.
@@ -14,20 +14,14 @@ A name in `order` holds its place even when no such child exists, and the place 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final
 
-RANKS: Final = {
-    "milter-greylist": 10,
-    "pyspf-milter": 20,
-    "smf-spf": 20,
-    "opendkim": 30,
-    "dkimpy-milter": 30,
-    "opendmarc": 40,
-    "spamass-milter": 50,
-    "clamav-milter": 60,
-    "amavisd-milter": 70,
-    "rspamd": 80,
-}
+from mmx.settings.catalog import CATALOG, milter_of
+
+
+def rank_of(child: str) -> int | None:
+    """The rank of a child, by the name of its milter; None if mmx does not know it."""
+    milter = milter_of(child)
+    return None if milter is None else milter.rank
 
 
 def chain_order(names: Iterable[str], order: Sequence[str]) -> tuple[str, ...]:
@@ -35,17 +29,23 @@ def chain_order(names: Iterable[str], order: Sequence[str]) -> tuple[str, ...]:
     present = list(names)
     listed = set(order)
     chain = list(order)
-    known = [name for name in present if name in RANKS and name not in listed]
-    for name in sorted(known, key=RANKS.__getitem__):
-        chain.insert(_place(chain, RANKS[name]), name)
-    chain += [name for name in present if name not in RANKS and name not in listed]
+    ranks = {name: rank for name in present if name not in listed and (rank := rank_of(name)) is not None}
+    for name in sorted(ranks, key=_usual_place):
+        chain.insert(_place(chain, ranks[name]), name)
+    chain += [name for name in present if name not in ranks and name not in listed]
     wanted = set(present)
     return tuple(name for name in chain if name in wanted)
+
+
+def _usual_place(child: str) -> tuple[int, int, str]:
+    milter = milter_of(child)
+    return (0, 0, child) if milter is None else (milter.rank, CATALOG.index(milter), child)
 
 
 def _place(chain: Sequence[str], rank: int) -> int:
     """Index behind the last child of `chain` whose rank is at most `rank`; 0 if there is none."""
     for index in range(len(chain), 0, -1):
-        if RANKS.get(chain[index - 1], rank + 1) <= rank:
+        other = rank_of(chain[index - 1])
+        if other is not None and other <= rank:
             return index
     return 0

@@ -7,9 +7,10 @@ happens instead. What happens instead is always the safe thing: more mail is sho
 from itertools import combinations
 from typing import Final
 
-from mmx.settings.chain_order import RANKS
+from mmx.settings.catalog import MILTERS, milter_of
+from mmx.settings.chain_checks import check_chain
 from mmx.settings.conditions import SHIPPED
-from mmx.settings.endpoint import InetEndpoint, same_place
+from mmx.settings.endpoint import InetEndpoint, UnknownEndpoint, same_place
 from mmx.settings.model import ChildSettings, Mode, Settings
 from mmx.settings.section import Findings
 from mmx.settings.values import did_you_mean
@@ -32,6 +33,8 @@ def check(settings: Settings, findings: Findings) -> None:
     for child in settings.children:
         _check_child(child, settings, findings)
     _check_pairs(settings, findings)
+    _tell_what_was_found(settings, findings)
+    check_chain(settings, findings)
     _warn_of_what_is_not_built(settings, findings)
     if not settings.chain:
         findings.warn("children", "", "no child is in the chain", "until one is, all mail passes unfiltered")
@@ -54,7 +57,7 @@ def _check_listeners(settings: Settings, findings: Findings) -> None:
 
 def _check_names(settings: Settings, findings: Findings) -> None:
     children = {child.name for child in settings.children}
-    _check_list("order", settings.order, children | set(RANKS), findings)
+    _check_list("order", settings.order, children | set(MILTERS), findings)
     known = (
         SHIPPED
         | {name for name, _ in settings.conditions}
@@ -62,7 +65,7 @@ def _check_names(settings: Settings, findings: Findings) -> None:
     )
     for child in settings.children:
         key = f"children.{child.name}"
-        _check_list(f"{key}.after", child.after, children | set(RANKS), findings)
+        _check_list(f"{key}.after", child.after, children | set(MILTERS), findings)
         for word in child.when:
             name = word.removeprefix("not ")
             if name not in known:
@@ -73,25 +76,50 @@ def _check_list(key: str, names: tuple[str, ...], known: set[str], findings: Fin
     for index, name in enumerate(names):
         if name in names[:index]:
             findings.refuse(key, name, "named twice", "keep one of the two")
-        elif name not in known:
+        elif name not in known and milter_of(name) is None:
             findings.refuse(key, name, "no such child", did_you_mean(name, known))
 
 
 def _check_child(child: ChildSettings, settings: Settings, findings: Findings) -> None:
     key = f"children.{child.name}"
     if child.endpoint is None:
-        if child.name not in RANKS:
-            remedy = did_you_mean(child.name, RANKS)
+        if milter_of(child.name) is None:
+            remedy = did_you_mean(child.name, MILTERS)
             remedy = remedy if remedy.startswith("did") else 'write endpoint: "unix:/PATH" below it'
             findings.refuse(key, "", "neither a milter that mmx knows nor given an endpoint", remedy)
         elif child.enabled:
-            message = "not in the chain: milters are not looked for yet, and it has no endpoint"
-            findings.warn(key, "", message, 'write endpoint: "unix:/PATH" below it')
+            findings.warn(key, "", f"not in the chain: {_absence(child, settings, findings)}")
         return
     for listener in settings.listeners:
         if same_place(child.endpoint, listener.endpoint):
             message = f"this is mmx itself, which listens on {listener.endpoint}"
             findings.refuse(f"{key}.endpoint", str(child.endpoint), message, "name the socket of the milter")
+
+
+def _absence(child: ChildSettings, settings: Settings, findings: Findings) -> str:
+    """Why a milter that mmx knows has no endpoint."""
+    if not settings.detect:
+        return "it has no endpoint, and with `detect: no` milters are not looked for"
+    reasons = [skipped.reason for skipped in findings.detection.skipped if skipped.name == child.name]
+    return "; ".join(reasons) or "it has no endpoint, and is not installed here"
+
+
+def _tell_what_was_found(settings: Settings, findings: Findings) -> None:
+    detection = findings.detection
+    for note in detection.notes:
+        findings.warn("detect", "", note)
+    found = {milter.name: milter for milter in detection.found}
+    skipped = {milter.name: milter.reason for milter in detection.skipped}
+    for child in settings.chain:
+        key = f"children.{child.name}"
+        if isinstance(child.endpoint, UnknownEndpoint):
+            message = f"in the chain and down: {child.endpoint.reason}"
+            findings.warn(key, "", message, "mend it, write its endpoint, or `enabled: no`")
+        if child.name in found and found[child.name].note:
+            findings.warn(key, "", found[child.name].note)
+        if child.name in skipped:
+            message = f"in the chain because the settings give it an endpoint, although {skipped[child.name]}"
+            findings.warn(f"{key}.endpoint", str(child.endpoint), message)
 
 
 def _check_pairs(settings: Settings, findings: Findings) -> None:
@@ -104,9 +132,6 @@ def _check_pairs(settings: Settings, findings: Findings) -> None:
 
 
 def _warn_of_what_is_not_built(settings: Settings, findings: Findings) -> None:
-    if settings.detect:
-        message = "milters are not looked for yet: only children with an endpoint are in the chain"
-        findings.warn("detect", "", message, "write `detect: no` to say that this is meant")
     for name, _ in settings.conditions:
         findings.warn(f"conditions.{name}", "", "conditions are checked, but not evaluated yet")
     if settings.metrics.listen is not None:

@@ -6,6 +6,9 @@
     host     = a host name, an IPv4 address, or an IPv6 address in brackets (behind "@" also without)
     port     = 1 to 65535
 
+A child may also have "unknown:" reason: the milter belongs in the chain, and nobody can say where it listens.
+It counts as one that cannot be reached, so that its default action applies and no mail passes it unseen.
+
 The first form of each line is Postfix's and the canonical one, which `str` gives; the second is libmilter's,
 as milter configurations have it. Nothing else is guessed at: an unknown word before the colon, such as
 `tcp:`, once made a milter silently do nothing.
@@ -48,6 +51,26 @@ class InetEndpoint:
 
 
 Endpoint = UnixEndpoint | InetEndpoint
+LONGEST_REASON: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownEndpoint:
+    """Where a milter listens that belongs in the chain is not known; `reason` says why, on one line."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"unknown:{self.reason}"
+
+
+ChildEndpoint = Endpoint | UnknownEndpoint
+
+
+def unknown_endpoint(reason: str) -> UnknownEndpoint:
+    """An UnknownEndpoint for any text: control characters are made question marks, much text is cut."""
+    plain = "".join(char if char.isprintable() else "?" for char in reason.strip())
+    return UnknownEndpoint(plain[:LONGEST_REASON].rstrip() or "no reason given")
 
 
 def parse_endpoint(text: str) -> Endpoint:
@@ -66,12 +89,23 @@ def parse_endpoint(text: str) -> Endpoint:
     raise InvalidValueError(f"{scheme}: is not a word for endpoints", _FORMS)
 
 
+def parse_child_endpoint(text: str) -> ChildEndpoint:
+    """Read the endpoint of a child, which may be an unknown one; raises InvalidValueError."""
+    scheme, colon, rest = text.partition(":")
+    if scheme != "unknown" or not colon:
+        return parse_endpoint(text)
+    endpoint = unknown_endpoint(rest)
+    if endpoint.reason != rest:
+        raise InvalidValueError("no reason why an endpoint is unknown", "write unknown:REASON on one line")
+    return endpoint
+
+
 def parse_address(text: str) -> InetEndpoint:
     """Read HOST:PORT, as HTTP addresses are written; raises InvalidValueError."""
     return _inet(text.removeprefix("inet:"))
 
 
-def same_place(one: Endpoint, other: Endpoint) -> bool:
+def same_place(one: ChildEndpoint, other: ChildEndpoint) -> bool:
     """Tell whether two endpoints certainly reach the same socket, however each is spelt."""
     if isinstance(one, UnixEndpoint) and isinstance(other, UnixEndpoint):
         return _plain_path(one.path) == _plain_path(other.path)

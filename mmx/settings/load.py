@@ -8,13 +8,14 @@ them together give valid settings, or every problem of all of them is reported a
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from mmx.errors import Problem, SettingsError
 from mmx.settings.build import build
 from mmx.settings.checks import check
+from mmx.settings.detected import Detection, Look, look_nowhere
 from mmx.settings.document import LARGEST_FILE, Place, Table, merge, read_document
 from mmx.settings.model import Settings
 from mmx.settings.section import Findings
@@ -27,17 +28,43 @@ class Loaded:
     """Valid settings, where each value came from, what to be told about them, and the files read.
 
     `origins` maps dotted keys ("children.opendkim.endpoint") to "FILE:LINE", "default", or the key that the
-    value is inherited from.
+    value is inherited from. `detection` is what looking for milters gave.
     """
 
     settings: Settings
     origins: Mapping[str, str]
     warnings: tuple[Problem, ...] = ()
     files: tuple[Path, ...] = ()
+    detection: Detection = field(default_factory=Detection)
 
 
-def load(path: Path) -> Loaded:
-    """Read the main file and its drop-ins; raises SettingsError with all problems."""
+class Loader(Protocol):
+    """How the daemon gets its settings: from files and, if they say so, from what the host has installed."""
+
+    def load(self, path: Path, former: Loaded | None = None, /) -> Loaded:
+        """Read everything anew; raises SettingsError. `former` is what is in force: what cannot be told now
+        stays as it is there.
+        """
+
+    def news(self, loaded: Loaded, /) -> tuple[str, ...]:
+        """What a reload would change about the milters found; a line each. May take seconds."""
+
+
+class FilesOnly:
+    """The loader that looks for nothing."""
+
+    def load(self, path: Path, _former: Loaded | None = None, /) -> Loaded:
+        return load(path)
+
+    def news(self, _loaded: Loaded, /) -> tuple[str, ...]:
+        return ()
+
+
+def load(path: Path, look: Look = look_nowhere) -> Loaded:
+    """Read the main file and its drop-ins; raises SettingsError with all problems.
+
+    `look` looks for milters, and is asked only after the files were read.
+    """
     findings = Findings(str(path))
     files = [path, *_drop_ins(path, findings)]
     root = Table(Place(str(path), 1), {}, {})
@@ -45,13 +72,13 @@ def load(path: Path) -> Loaded:
         table, problems = read_document(str(file), _read(file, findings))
         findings.problems += problems
         root = merge(root, table)
-    settings = build(root, findings)
+    settings = build(root, findings, look)
     check(settings, findings)
     if findings.problems:
         rank = {str(file): index for index, file in enumerate(files)}
         findings.problems.sort(key=lambda problem: (rank.get(problem.file, -1), problem.line or 0))
         raise SettingsError(findings.problems)
-    return Loaded(settings, findings.origins, tuple(findings.warnings), tuple(files))
+    return Loaded(settings, findings.origins, tuple(findings.warnings), tuple(files), findings.detection)
 
 
 def _drop_ins(path: Path, findings: Findings) -> list[Path]:

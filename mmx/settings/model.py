@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from mmx.settings.endpoint import Endpoint, InetEndpoint, UnixEndpoint
+from mmx.settings.endpoint import ChildEndpoint, Endpoint, InetEndpoint, UnixEndpoint
 
 MILLISECONDS: Final = 0.001
 SECONDS: Final = 1.0
@@ -35,6 +35,8 @@ class Content(StrEnum):
 
     EDITED = "edited"
     ORIGINAL = "original"
+    # As the MTA sent it, while no child before it may replace the body; else as they left it.
+    ORIGINAL_UNLESS_REPLACED = "original-unless-replaced"
 
 
 class Mode(StrEnum):
@@ -94,25 +96,6 @@ class Macros:
     unknown: tuple[str, ...] | None = None
 
 
-# postconf(5), milter_*_macros: what Postfix sends unless main.cf or a milter says otherwise (M1).
-POSTFIX_MACROS: Final = Macros(
-    connect=("j", "{daemon_name}", "{daemon_addr}", "v", "_"),
-    helo=("{tls_version}", "{cipher}", "{cipher_bits}", "{cert_subject}", "{cert_issuer}"),
-    mail=(
-        "i",
-        "{auth_type}",
-        "{auth_authen}",
-        "{auth_author}",
-        "{mail_addr}",
-        "{mail_host}",
-        "{mail_mailer}",
-    ),
-    rcpt=("i", "{rcpt_addr}", "{rcpt_host}", "{rcpt_mailer}"),
-    data=("i",),
-    end_of_header=("i",),
-    end_of_message=("i",),
-    unknown=(),
-)
 NO_MACROS: Final = Macros((), (), (), (), (), (), (), ())
 
 
@@ -134,7 +117,7 @@ class ChildSettings:
     """One milter behind mmx. `endpoint` is None when nothing says yet where it listens."""
 
     name: str
-    endpoint: Endpoint | None = None
+    endpoint: ChildEndpoint | None = None
     enabled: bool = True
     mode: Mode = Mode.ENFORCE
     content: Content = Content.EDITED
@@ -178,7 +161,7 @@ class Limits:
     # All such files together.
     max_spool: int = 4 * GIB
     # Edits of one child to one message.
-    max_edits: int = 64 * MIB
+    max_edits: int = 1 * MIB
     # Unsent output of one peer above which nothing more is read for it.
     output_high_water: int = 256 * KIB
     # None: (soft limit of file descriptors - 64) / (children + 3), at least 256.
@@ -225,14 +208,14 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     # On a disk: what lies in memory would count twice.
     spool_directory: str = "/var/lib/mmx/spool"
-    mta_macros: Macros = POSTFIX_MACROS
+    mta_macros: Macros = Macros()
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     name_in_reply: bool = False
     log: LogSettings = field(default_factory=LogSettings)
 
     @property
     def chain(self) -> tuple[ChildSettings, ...]:
-        """The children that have a say: enabled, enforced, and known where; in chain order."""
+        """The children that have a say: enabled, enforced, and said to be somewhere; in chain order."""
         return tuple(
             child
             for child in self.children

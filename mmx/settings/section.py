@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from mmx.errors import Problem
+from mmx.settings.detected import Detection
 from mmx.settings.document import Node, Place, Scalar, Table, describe
 from mmx.settings.values import Reader, RefusedError, did_you_mean
 
@@ -16,13 +17,14 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Findings:
-    """What reading the settings brought to light; keys are dotted paths."""
+    """What reading the settings brought to light; keys are dotted paths. `detection`: what the host has."""
 
     file: str
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     places: dict[str, Place] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
+    detection: Detection = field(default_factory=Detection)
 
     def refuse(self, key: str, value: str, message: str, remedy: str) -> None:
         """Note an error about a key."""

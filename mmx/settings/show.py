@@ -1,13 +1,20 @@
 """The effective settings as a file: every value there is, each followed by where it came from.
 
-The text loads back to equal settings, so it can be kept, compared and used. Lists and conditions stand on one
-line; strings are always quoted, and what is not printable ASCII in them is escaped.
+The text loads back to equal settings, so it can be kept, compared and used. That holds with and without
+looking for milters, as each child found has its endpoint written out; who wants to keep the file and have
+them looked for anew at each reload removes these lines. Lists and conditions stand on one line; strings are
+always quoted, and what is not printable ASCII in them is escaped.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
+import yaml
+
+from mmx.settings.detected import Detection
+from mmx.settings.load import Loaded
 from mmx.settings.model import ChildSettings, Condition, Listener, Macros, Settings
 from mmx.settings.units import format_duration, format_mode, format_size
 
@@ -25,10 +32,12 @@ _LIMIT_TIMES: Final = (
     "drain_timeout",
 )
 _LIMIT_SIZES: Final = ("max_frame", "message_memory", "max_spool", "max_edits", "output_high_water")
+_NOTHING: Final = Detection()
+_ON_ENDPOINTS: Final = "# Endpoints of detected milters stand here as found; without them, detection decides."
 _TIMEOUTS: Final = ("connect_timeout", "command_timeout", "content_timeout")
 
 
-def show(settings: Settings, origins: Mapping[str, str]) -> str:
+def show(settings: Settings, origins: Mapping[str, str], detection: Detection = _NOTHING) -> str:
     """Write settings as YAML; `origins` maps dotted keys to what is told about them."""
     lines = ["# The effective configuration of mmx. Behind each value: where it comes from."]
     for path, value in _rows(settings):
@@ -39,7 +48,40 @@ def show(settings: Settings, origins: Mapping[str, str]) -> str:
             continue
         origin = origins.get(".".join(path), "default")
         lines.append(f"{indent}{key}: {value}  # {_comment(origin)}")
+    if detection.found:
+        lines.append(_ON_ENDPOINTS)
+    lines += [f"# skipped {_comment(left.name)}: {_comment(left.reason)}" for left in detection.skipped]
+    lines += [f"# note: {_comment(note)}" for note in detection.notes]
     return "\n".join(lines) + "\n"
+
+
+def show_json(loaded: Loaded) -> str:
+    """The same for programs: a JSON object of settings, origins, milters found and skipped, and warnings."""
+    detection = loaded.detection
+    found = [
+        {"name": milter.name, "endpoint": str(milter.endpoint), "origin": milter.origin, "note": milter.note}
+        for milter in detection.found
+    ]
+    whole = {
+        "settings": as_tree(loaded.settings),
+        "origins": dict(loaded.origins),
+        "chain": [child.name for child in loaded.settings.chain],
+        "found": found,
+        "skipped": [{"name": skipped.name, "reason": skipped.reason} for skipped in detection.skipped],
+        "warnings": [str(warning) for warning in loaded.warnings],
+    }
+    return json.dumps(whole, indent=2) + "\n"
+
+
+def as_tree(settings: Settings) -> dict[str, Any]:
+    """Settings as nested maps of plain values, as they stand in a file."""
+    tree: dict[str, Any] = {}
+    for path, value in _rows(settings):
+        branch = tree
+        for key in path[:-1]:
+            branch = branch[key]
+        branch[path[-1]] = {} if value is None else yaml.safe_load(value)
+    return tree
 
 
 def quoted(text: str) -> str:

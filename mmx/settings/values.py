@@ -13,14 +13,21 @@ from typing import Final, TypeVar
 
 from mmx.errors import InvalidValueError
 from mmx.settings.document import Items, Node, Place, Scalar, describe
-from mmx.settings.endpoint import Endpoint, InetEndpoint, parse_address, parse_endpoint
+from mmx.settings.endpoint import (
+    ChildEndpoint,
+    Endpoint,
+    InetEndpoint,
+    parse_address,
+    parse_child_endpoint,
+    parse_endpoint,
+)
 from mmx.settings.units import format_duration, parse_duration, parse_mode, parse_size
 
 T = TypeVar("T")
 W = TypeVar("W", bound=StrEnum)
 Reader = Callable[[Node], T]
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _MACRO: Final = re.compile(r"[A-Za-z_]|\{[A-Za-z0-9_]{2,64}\}")
 _BOOLEANS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _LONGEST_DURATION: Final = 365 * 86400.0
@@ -132,6 +139,11 @@ def endpoint(node: Node) -> Endpoint:
     return _text_as(node, parse_endpoint)
 
 
+def child_endpoint(node: Node) -> ChildEndpoint:
+    """An endpoint, or why it is unknown."""
+    return _text_as(node, parse_child_endpoint)
+
+
 def address(node: Node) -> InetEndpoint:
     """HOST:PORT."""
     return _text_as(node, parse_address)
@@ -153,7 +165,7 @@ def name(node: Node) -> str:
 def parse_name(word: str) -> str:
     """Check a name; raises InvalidValueError."""
     if not _NAME.fullmatch(word):
-        remedy = "use 1 to 64 letters, digits, dots, dashes and underscores, a letter or digit first"
+        remedy = "use 1 to 64 letters, digits, dots, dashes, underscores and @, a letter or digit first"
         raise InvalidValueError("not usable as a name", remedy)
     return word
 

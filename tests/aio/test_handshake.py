@@ -87,3 +87,9 @@ async def test_cancel_closes_the_connection(child: FakeChild) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     await until(lambda: child.closed == 1)
+
+
+async def test_a_child_whose_socket_is_not_known() -> None:
+    plan = ChildPlan("scanner", "unknown:/etc/x: cannot be read")
+    loss = await shake_hands(plan, Knowledge(), max_frame=LIMIT)
+    assert loss == Loss("missing", "where scanner listens is not known: /etc/x: cannot be read")

@@ -1,8 +1,12 @@
 """From the settings to the chain of the core."""
 
+from dataclasses import replace
+
+import pytest
+
 from mmx.aio.plan import make_chain
 from mmx.core.plan import POSTFIX_MACROS, ChildPlan
-from mmx.settings.endpoint import parse_endpoint
+from mmx.settings.endpoint import parse_endpoint, unknown_endpoint
 from mmx.settings.model import (
     Action,
     ChildSettings,
@@ -79,3 +83,24 @@ def test_macros() -> None:
 def test_name_in_reply() -> None:
     assert not make_chain(Settings()).name_in_reply
     assert make_chain(Settings(name_in_reply=True)).name_in_reply
+
+
+@pytest.mark.parametrize(
+    ("content", "planned", "always"),
+    [
+        (Content.EDITED, "edited", True),
+        (Content.ORIGINAL, "original", True),
+        (Content.ORIGINAL_UNLESS_REPLACED, "original", False),
+    ],
+)
+def test_a_default_of_the_catalog_holds_while_nobody_replaces_the_body(
+    content: Content, planned: str, always: bool
+) -> None:
+    (child,) = make_chain(Settings(children=(replace(A, content=content),))).children
+    assert (child.content, child.original_always) == (planned, always)
+
+
+def test_a_child_whose_socket_is_not_known_is_in_the_chain() -> None:
+    down = ChildSettings("a", unknown_endpoint("why"))
+    (child,) = make_chain(Settings(children=(down,))).children
+    assert child.endpoint == "unknown:why"

@@ -2,9 +2,10 @@
 
 from hypothesis import strategies as st
 
-from mmx.settings.chain_order import RANKS, chain_order
+from mmx.settings.catalog import MILTERS, milter_of
+from mmx.settings.chain_order import chain_order
 from mmx.settings.conditions import SHIPPED
-from mmx.settings.endpoint import Endpoint, InetEndpoint, UnixEndpoint
+from mmx.settings.endpoint import ChildEndpoint, Endpoint, InetEndpoint, UnixEndpoint, unknown_endpoint
 from mmx.settings.model import (
     Action,
     ChildSettings,
@@ -23,7 +24,7 @@ from mmx.settings.model import (
 )
 
 # Words that YAML would take for something else are names like any other.
-NAMES = st.sampled_from(["archive", "no", "1", "y", "null", "on.x", "A_b", "footer"])
+NAMES = st.sampled_from(["archive", "no", "1", "y", "null", "on.x", "A_b", "footer", "opendkim@out", "a@b"])
 TEXTS = st.text(
     st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\x7f"), min_size=1, max_size=20
 )
@@ -35,6 +36,7 @@ INET = st.builds(InetEndpoint, HOSTS, st.integers(1, 65535))
 PATHS = TEXTS.map(lambda text: "/" + text.strip("/")[:25] + "x")
 UNIX = st.builds(UnixEndpoint, PATHS)
 ENDPOINTS: st.SearchStrategy[Endpoint] = UNIX | INET
+CHILD_ENDPOINTS: st.SearchStrategy[ChildEndpoint] = ENDPOINTS | TEXTS.map(unknown_endpoint)
 ACTIONS = st.sampled_from(Action)
 DEFAULT_ACTIONS = st.builds(DefaultAction, ACTIONS, ACTIONS)
 MACRO_LISTS = st.lists(st.sampled_from(["j", "_", "{auth_type}", "{client_addr}"]), max_size=3).map(tuple)
@@ -71,7 +73,7 @@ def macros(names: st.SearchStrategy[tuple[str, ...] | None]) -> st.SearchStrateg
 
 
 def children(name: str) -> st.SearchStrategy[ChildSettings]:
-    known = st.none() | ENDPOINTS if name in RANKS else ENDPOINTS
+    known = st.none() | CHILD_ENDPOINTS if milter_of(name) else CHILD_ENDPOINTS
     return st.builds(
         ChildSettings,
         name=st.just(name),
@@ -89,7 +91,7 @@ def children(name: str) -> st.SearchStrategy[ChildSettings]:
         macros=macros(MACRO_LISTS),
         recipients=st.lists(TEXTS, max_size=2).map(tuple),
         verdicts=st.dictionaries(VERDICTS, VERDICTS).map(lambda pairs: tuple(sorted(pairs.items()))),
-        after=st.lists(st.sampled_from(list(RANKS)), unique=True, max_size=2).map(tuple),
+        after=st.lists(st.sampled_from(list(MILTERS)), unique=True, max_size=2).map(tuple),
     )
 
 
@@ -107,8 +109,8 @@ LIMITS = st.builds(
 
 @st.composite
 def settings(draw: st.DrawFn) -> Settings:
-    names = draw(st.lists(NAMES | st.sampled_from(list(RANKS)), unique=True, max_size=4))
-    order = tuple(draw(st.lists(st.sampled_from(sorted({*RANKS, *names})), unique=True, max_size=4)))
+    names = draw(st.lists(NAMES | st.sampled_from(list(MILTERS)), unique=True, max_size=4))
+    order = tuple(draw(st.lists(st.sampled_from(sorted({*MILTERS, *names})), unique=True, max_size=4)))
     listeners = st.builds(listener_of, ENDPOINTS, st.none() | NAMES)
     return Settings(
         listeners=tuple(draw(st.lists(listeners, min_size=1, max_size=2))),

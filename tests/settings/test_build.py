@@ -1,12 +1,9 @@
-from dataclasses import replace
-
 import pytest
 
 from mmx.settings.build import build
 from mmx.settings.document import read_document
 from mmx.settings.endpoint import InetEndpoint, UnixEndpoint
 from mmx.settings.model import (
-    POSTFIX_MACROS,
     Action,
     ChildSettings,
     Condition,
@@ -152,13 +149,14 @@ def test_every_key_is_read() -> None:
                 connect_timeout=1,
                 command_timeout=2,
                 content_timeout=3,
+                pipelining=True,
             ),
         ),
         conditions=(("partners", Condition("client", ("192.0.2.0/24",))),),
         order=("archive", "milter-greylist"),
         limits=Limits(60, 120, 3, 4, 5, 1 << 20, 2 << 20, 3 << 20, 4 << 20, 5 << 20, 6, 7),
         spool_directory="/tmp/spool",
-        mta_macros=replace(POSTFIX_MACROS, connect=("j",), helo=None),
+        mta_macros=Macros(connect=("j",)),
         metrics=MetricsSettings(InetEndpoint("127.0.0.1", 9850)),
         name_in_reply=True,
         log=LogSettings(LogFormat.JSON, LogLevel.DEBUG),
@@ -209,11 +207,8 @@ def test_default_actions_are_inherited_one_by_one(
     ("text", "macros"),
     [
         ("mta_macros: null", Macros()),
-        ("mta_macros: {}", POSTFIX_MACROS),
-        (
-            "mta_macros: {connect: null}",
-            replace(POSTFIX_MACROS, connect=None),
-        ),
+        ("mta_macros: {}", Macros()),
+        ("mta_macros: {connect: null, helo: [i]}", Macros(helo=("i",))),
     ],
 )
 def test_macros_of_the_mta(text: str, macros: Macros) -> None:

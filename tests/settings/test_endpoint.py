@@ -4,12 +4,15 @@ from hypothesis import strategies as st
 
 from mmx.errors import InvalidValueError
 from mmx.settings.endpoint import (
+    LONGEST_REASON,
     InetEndpoint,
     UnixEndpoint,
     is_loopback,
     parse_address,
+    parse_child_endpoint,
     parse_endpoint,
     same_place,
+    unknown_endpoint,
 )
 
 GOOD = [
@@ -107,3 +110,31 @@ def test_same_place(one: str, other: str, same: bool) -> None:
 )
 def test_is_loopback(host: str, answer: bool) -> None:
     assert is_loopback(host) is answer
+
+
+@pytest.mark.parametrize(
+    ("reason", "text"),
+    [
+        ("/etc/x: cannot be read", "unknown:/etc/x: cannot be read"),
+        (" a\nb\x00 \udcff", "unknown:a?b? ?"),
+        ("", "unknown:no reason given"),
+        ("x" * 1000, "unknown:" + "x" * LONGEST_REASON),
+    ],
+)
+def test_unknown_endpoints_are_read_back(reason: str, text: str) -> None:
+    endpoint = unknown_endpoint(reason)
+    assert str(endpoint) == text
+    assert parse_child_endpoint(text) == endpoint
+
+
+@pytest.mark.parametrize("text", ["unknown:", "unknown: x", "unknown:a\nb", "unknown", "other:x"])
+def test_other_unknown_endpoints_are_refused(text: str) -> None:
+    with pytest.raises(InvalidValueError):
+        parse_child_endpoint(text)
+
+
+def test_an_unknown_endpoint_is_no_endpoint_and_no_place() -> None:
+    with pytest.raises(InvalidValueError):
+        parse_endpoint("unknown:x")
+    assert not same_place(unknown_endpoint("x"), unknown_endpoint("x"))
+    assert parse_child_endpoint("inet:localhost:1") == InetEndpoint("localhost", 1)

@@ -1,0 +1,1 @@
+"""Detection: which milters are installed and enabled, and where each listens."""
