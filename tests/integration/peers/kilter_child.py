@@ -17,9 +17,7 @@ from kilter.service.options import (  # type: ignore[import-not-found]
     examine_helo,
     examine_recipients,
     examine_sender,
-    modify_flags,
 )
-from kilter.protocol.messages import ActionFlags  # type: ignore[import-not-found]
 
 ANSWERS = {
     "accept": Accept(),
@@ -35,8 +33,8 @@ async def check(session: Session) -> Accept | Discard | Reject | ReplyCode:
     if word.startswith("mail."):
         return ANSWERS[word.removeprefix("mail.")]
     recipients = [recipient async for recipient in session.envelope_recipients()]
-    await session.headers.collect()
-    subject = next(header for header in session.headers.table if header.name == "Subject")
+    async with session.headers as headers:
+        subjects = [header async for header in headers if header.name == "Subject"]
     size = 0
     async with session.body as chunks:
         async for chunk in chunks:
@@ -45,17 +43,17 @@ async def check(session: Session) -> Accept | Discard | Reject | ReplyCode:
         return ANSWERS[word.removeprefix("eom.")]
     await session.headers.insert(Header("X-Kilter", f"{len(recipients)} recipients".encode()), END)
     if word == "edits":
-        await session.headers.update(subject, b"changed by kilter")
+        await session.headers.update(subjects[0], b"changed by kilter")
         await session.headers.insert(Header("X-Kilter-Top", b"%d bytes" % size), START)
         await session.body.write(b"replaced by kilter\r\n")
     return Accept()
 
 
-@examine_helo()
-@examine_sender()
-@examine_recipients()
-@examine_headers(can_add=True, can_modify=True)
-@examine_body(can_replace=True)
+@examine_helo()  # type: ignore[untyped-decorator]
+@examine_sender(can_respond=True)  # type: ignore[untyped-decorator]
+@examine_recipients()  # type: ignore[untyped-decorator]
+@examine_headers(can_respond=True, can_add=True, can_modify=True)  # type: ignore[untyped-decorator]
+@examine_body(can_respond=True, can_replace=True)  # type: ignore[untyped-decorator]
 async def child(session: Session) -> Accept | Discard | Reject | ReplyCode:
     return await check(session)
 

@@ -294,8 +294,7 @@ static sfsistat on_abort(SMFICTX *ctx)
 
 static sfsistat on_close(SMFICTX *ctx)
 {
-    if (smfi_getpriv(ctx) != NULL)
-        note(NULL, "close");
+    note(NULL, "close");
     free(smfi_getpriv(ctx));
     smfi_setpriv(ctx, NULL);
     return SMFIS_CONTINUE;

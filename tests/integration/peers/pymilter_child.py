@@ -1,10 +1,11 @@
 """A milter on python3-milter; run by the system's python3, which has the module.
 
-Usage: pymilter_child.py SOCKET TRACE. The words it obeys are those of libmilter_child.c: the local part of the
-sender is STAGE.ACTION.
+Usage: pymilter_child.py SOCKET TRACE. The words it obeys are those of libmilter_child.c: the local part of
+the sender is STAGE.ACTION.
 """
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import Milter  # type: ignore[import-not-found]
@@ -15,8 +16,8 @@ ANSWERS = {
     "discard": Milter.DISCARD,
     "accept": Milter.ACCEPT,
 }
-BODY = b"replaced by pymilter\r\n" * 5000
-TRACE = sys.argv[2]
+BODY = b"replaced by pymilter\r\n" * 10
+TRACE = Path(sys.argv[2])
 
 
 class Child(Milter.Base):  # type: ignore[misc]
@@ -28,7 +29,7 @@ class Child(Milter.Base):  # type: ignore[misc]
         self.size = 0
 
     def note(self, *words: object) -> None:
-        with open(TRACE, "a", encoding="utf-8", errors="surrogateescape") as trace:
+        with TRACE.open("a", encoding="utf-8", errors="surrogateescape") as trace:
             print(*words, file=trace)
 
     def act(self, word: str, stage: str) -> Any:
@@ -85,7 +86,7 @@ class Child(Milter.Base):  # type: ignore[misc]
             self.chgheader("Subject", 1, "changed by pymilter")
             self.addrcpt("<added@rcpt.test>")
             self.delrcpt("<r2@rcpt.test>")
-            self.chgfrom("<changed@sender.test>")
+            self.chgfrom("<changed@sender.test>", "ENVID=abc")
             self.replacebody(BODY)
         if self.word.startswith("<eom.quarantine"):
             self.quarantine("looks odd")
