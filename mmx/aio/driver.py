@@ -154,15 +154,7 @@ class Driver:
         self._enter(self.session.child_up, link.child)
 
     def child_received(self, link: ChildLink, frames: list[bytes]) -> None:
-        session, child = self.session, link.child
-        session.now = self._loop.time()
-        for frame in frames:
-            self._call(session.from_child, child, frame)
-            if session.actions:
-                self._settle()
-                if not link.stream.is_open:
-                    return
-        self._settle()
+        self._enter(self.session.from_child, link.child, *frames)
 
     def child_lost(self, link: ChildLink, loss: Loss) -> None:
         if self._links.get(id(link.child)) is link:

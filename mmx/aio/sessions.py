@@ -55,6 +55,7 @@ class Sessions:
         self.chain = chain
         self.knowledge = Knowledge()
         self.budget = SpoolBudget(settings.limits.max_spool)
+        self._spool_directory = Path(settings.spool_directory)
         self.reach = Reach(self.knowledge, max_frame=settings.limits.max_frame, loop=loop)
 
     def __len__(self) -> int:
@@ -84,6 +85,7 @@ class Sessions:
         self._settings = settings
         self._max_sessions = max_sessions
         self.budget.limit = settings.limits.max_spool
+        self._spool_directory = Path(settings.spool_directory)
         self.chain = chain
         self.reach.keep_only(chain.children)
         for driver in self._drivers:
@@ -154,9 +156,8 @@ class Sessions:
     # Bounds.
 
     def _new_spool(self) -> FileSpool:
-        settings = self._settings
         return FileSpool(
-            self.budget, memory=settings.limits.message_memory, directory=Path(settings.spool_directory)
+            self.budget, memory=self._settings.limits.message_memory, directory=self._spool_directory
         )
 
     def _refuse_session(self) -> str:

@@ -138,17 +138,22 @@ class Session:
             return
         self._run()
 
-    def from_child(self, child: Child, received: bytes) -> None:
-        """A whole frame came from a child."""
+    def from_child(self, child: Child, *received: bytes) -> None:
+        """Whole frames came from a child: all of one read."""
         state = self._state
-        plain = received == CONTINUE_FRAME and not _waits_for_content(state)
-        if plain and child.passes_content(state.now):
+        passed = False
+        for one in received:
+            plain = one == CONTINUE_FRAME and not _waits_for_content(state)
+            if plain and child.passes_content(state.now):
+                passed = True
+                continue
+            passed = False
+            replies.take(state, child, one)
+            self._run()
+        if passed:
             feeding.feed(state, child)
-            if not state.actions:
-                return
-        else:
-            replies.take(state, child, received)
-        self._run()
+            if state.actions:
+                self._run()
 
     def child_up(self, child: Child) -> None:
         """The connection asked for by `Dial` is there."""

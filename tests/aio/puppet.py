@@ -48,6 +48,11 @@ class PuppetSession:
         for one in received:
             self.__getattr__("from_mta")(one)
 
+    def from_child(self, child: Child, *received: bytes) -> None:
+        """The frames of one read, each noted by itself."""
+        for one in received:
+            self.__getattr__("from_child")(child, one)
+
     def names(self) -> list[str]:
         return [name for name, *_ in self.heard]
 
