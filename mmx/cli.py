@@ -4,6 +4,7 @@
     mmx --check-config [--quiet]         tell every error and warning in the settings; exit 0 or 78
     mmx --show-config [--json]           print the effective settings, each with where it came from
     mmx demo [ARGUMENTS]                 see mmx at work with small milters of its own
+    mmx install [--dry-run] [--postfix]  make mmx a service of this host; `mmx uninstall` undoes it
 
 Exit codes are those of sysexits.h (mmx.errors); 0 when all is well. What is asked for goes to standard
 output, everything else to standard error. When nobody reads either any more, the exit code stays what it was.
@@ -13,11 +14,11 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from mmx import __version__
 from mmx.detect.host import Host
@@ -32,10 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (that of the process when None); returns the exit code."""
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
-    if rest and options.command != "demo":
+    if rest and options.command is None:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
-        return _demo(rest) if options.command == "demo" else _run(options)
+        return _run(options) if options.command is None else _COMMANDS[options.command](rest)
     except MmxError as error:
         _tell(str(error))
         return error.exit_code
@@ -76,8 +77,10 @@ def _parser() -> argparse.ArgumentParser:
         "-v", "--verbose", action="store_true", help="log everything, as log.level debug does"
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
-    # What follows it is for the demonstration to understand, --help too.
+    # What follows a command is for the command to understand, --help too.
     commands.add_parser("demo", help="see mmx at work with small milters of its own", add_help=False)
+    commands.add_parser("install", help="make mmx a service of this host", add_help=False)
+    commands.add_parser("uninstall", help="undo what install did", add_help=False)
     return parser
 
 
@@ -118,6 +121,25 @@ def _demo(arguments: list[str]) -> int:
     from mmx.tools import demo  # noqa: PLC0415  # the daemon has no use for it
 
     return demo.main(arguments)
+
+
+def _install(arguments: list[str]) -> int:
+    from mmx.tools import install  # noqa: PLC0415  # likewise
+
+    return install.main("install", arguments)
+
+
+def _uninstall(arguments: list[str]) -> int:
+    from mmx.tools import install  # noqa: PLC0415  # likewise
+
+    return install.main("uninstall", arguments)
+
+
+_COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
+    "demo": _demo,
+    "install": _install,
+    "uninstall": _uninstall,
+}
 
 
 def _verbose(loaded: Loaded) -> Loaded:

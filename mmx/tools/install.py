@@ -1,0 +1,139 @@
+"""`mmx install` and `mmx uninstall`: mmx as a service of this host, and Postfix connected to it.
+
+    mmx install [--dry-run] [--postfix] [--root DIR]
+    mmx uninstall [--dry-run] [--postfix] [--root DIR]
+
+Without --postfix, Postfix's configuration is only looked at: the lines for it are printed. With it, what
+stands there is saved, shown, and replaced by mmx; `uninstall --postfix` puts it back. Both need root, except
+for a dry run. --root works on the tree of another system and starts nothing.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NoReturn
+
+from mmx.detect.commands import Run, run
+from mmx.detect.host import Host
+from mmx.errors import EX_OK, EX_USAGE, PermissionsError, UnavailableError
+from mmx.settings.endpoint import ChildEndpoint
+from mmx.tools.install_host import SETTINGS, SYSTEMCTL, facts_of, install_steps, program, uninstall_steps
+from mmx.tools.install_postfix import (
+    MILTER,
+    SAVED,
+    Postfix,
+    changes_to,
+    connect_steps,
+    refuse_losses,
+    restore_steps,
+    still_used,
+)
+from mmx.tools.install_steps import Target, carry_out
+
+_NEXT: Final = f"""\
+next:
+  mmx --check-config              which milters are in the chain, and what mmx may not use
+  systemctl start mmx             then look at: systemctl status mmx
+  mmx install --postfix           or by hand, in /etc/postfix/main.cf, and `postfix reload`:
+      smtpd_milters = {MILTER}
+      milter_default_action = tempfail"""
+
+
+def main(verb: str, argv: Sequence[str], runner: Run = run) -> int:
+    """Carry out `install` or `uninstall`; the exit code. Raises MmxError."""
+    options = _parser(verb).parse_args(argv)
+    target = Target(options.root.absolute(), runner)
+    if not options.dry_run and target.is_host and os.geteuid() != 0:
+        raise PermissionsError(
+            f"mmx {verb} changes /etc and needs root: sudo {sys.argv[0]} {verb}; "
+            f"`mmx {verb} --dry-run` shows what it would do"
+        )
+    if verb == "install":
+        _install(target, options)
+    else:
+        _uninstall(target, options)
+    return EX_OK
+
+
+class _Parser(argparse.ArgumentParser):
+    """Argparse, with the exit code that sysexits.h has for a wrong command line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EX_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def _parser(verb: str) -> argparse.ArgumentParser:
+    parser = _Parser(prog=f"mmx {verb}", description=(__doc__ or "").partition("\n")[0], allow_abbrev=False)
+    parser.add_argument("-n", "--dry-run", action="store_true", help="say what would be done, and do nothing")
+    parser.add_argument(
+        "--postfix",
+        action="store_true",
+        help="make mmx Postfix's milter" if verb == "install" else "give Postfix its former milters back",
+    )
+    parser.add_argument(
+        "--root", type=Path, default=Path("/"), metavar="DIR", help="the tree of another system"
+    )
+    return parser
+
+
+def _install(target: Target, options: argparse.Namespace) -> None:
+    if options.postfix:
+        _connect(target, dry=options.dry_run)
+        return
+    facts = facts_of(target)
+    command = program() if target.is_host else sys.argv[0]
+    carry_out(install_steps(facts, target, command), target, print, dry=options.dry_run)
+    if target.is_host:
+        if target.changed and _is_active(target):
+            print("mmx runs with its former units and groups: systemctl restart mmx")
+        print(_NEXT)
+
+
+def _connect(target: Target, *, dry: bool) -> None:
+    if target.is_host and not _is_active(target):
+        raise UnavailableError(
+            "mmx does not run, and without it Postfix would defer all mail: "
+            "mmx install && systemctl start mmx, then look at systemctl status mmx"
+        )
+    postfix = Postfix(target)
+    refuse_losses(postfix, _children(target))
+    changes = changes_to(postfix)
+    for change in changes:
+        print(change)
+    carry_out(connect_steps(postfix, changes, target), target, print, dry=dry)
+    if changes and not dry:
+        print(f"the former values are in {target.place(SAVED)}; `mmx uninstall --postfix` puts them back")
+
+
+def _children(target: Target) -> list[ChildEndpoint]:
+    """Where the children of mmx listen, by its settings; none of those of a tree are looked for."""
+    if not target.is_host:
+        return []
+    settings = Host().load(Path(SETTINGS)).settings
+    return [child.endpoint for child in settings.children if child.endpoint is not None]
+
+
+def _uninstall(target: Target, options: argparse.Namespace) -> None:
+    postfix = Postfix(target) if options.postfix or target.place("/etc/postfix/main.cf").exists() else None
+    if postfix is not None and options.postfix:
+        steps = restore_steps(postfix, target, print)
+        carry_out(steps, target, print, dry=options.dry_run)
+        if options.dry_run:
+            return
+        target.changed = False
+        postfix = Postfix(target)
+    used = still_used(postfix) if postfix is not None else []
+    if used:
+        raise UnavailableError(
+            f"Postfix still uses mmx ({', '.join(used)}) and would defer all mail without it: "
+            "mmx uninstall --postfix gives it its former milters back"
+        )
+    carry_out(uninstall_steps(target), target, print, dry=options.dry_run)
+    print("the user mmx, /etc/mmx and /var/lib/mmx stay; remove them by hand if you want")
+
+
+def _is_active(target: Target) -> bool:
+    answer = target.run((SYSTEMCTL, "is-active", "--quiet", "mmx.service"), 30.0)
+    return not answer.failure and answer.status == 0
