@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from mmx.detect.host import Host
 from mmx.errors import SettingsError, TemporaryError
 from mmx.settings.load import load
 from mmx.settings.show import show, show_json
-from tests.detect.hosts import DEBIAN, RSPAMD, SCRIPTS, Programs, on, scripted, shown, tree_units, whole_show
+from tests.detect.hosts import DEBIAN, RSPAMD, SCRIPTS, Programs, on, scripted, shown, tree_units
 
 ALL = [*tree_units(DEBIAN), *(scripted(stem) for stem in SCRIPTS)]
 FAILED = Answer(failure="systemctl did not answer within 10 s")
@@ -159,8 +160,6 @@ def test_what_is_shown_loads_back_with_and_without_looking(config: Path, detect:
 
 
 def test_json(config: Path) -> None:
-    import json  # noqa: PLC0415  # only here
-
     whole = json.loads(show_json(host().load(config)))
     assert whole["chain"] == list(CHAIN)
     assert whole["settings"]["children"]["opendkim"]["endpoint"] == "unix:/run/opendkim/opendkim.sock"
@@ -179,7 +178,3 @@ def test_warnings_of_a_chain_that_postfix_uses_too(config: Path) -> None:
     twice = [text for text in told if "mail passes it twice" in text]
     assert len(twice) == 2
     assert "Postfix uses this milter itself (smtpd_milters in main.cf)" in twice[0]
-
-
-def test_every_block_is_a_unit() -> None:
-    assert whole_show(*ALL).output.count(b"Id=") >= len(ALL)

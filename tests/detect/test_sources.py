@@ -5,8 +5,8 @@ import json
 import pytest
 
 from mmx.detect.facts import Facts, Failure, Files, Unit
-from mmx.detect.sources import Heard, NoMilter, files_of, listens_for, where_it_listens
-from mmx.settings.catalog import CATALOG, MILTERS
+from mmx.detect.sources import Heard, files_of, listens_for, where_it_listens
+from mmx.settings.catalog import MILTERS
 from tests.detect.hosts import DEBIAN, EL, RSPAMD, TREES, on, scripted, tree_units
 
 SCRIPT = "/etc/init.d/x"
@@ -217,8 +217,3 @@ def test_socket_units(listen: tuple[str, ...], outcome: object) -> None:
         assert str(heard.endpoint) == outcome
     else:
         assert heard is None if outcome is None else isinstance(heard, Failure)
-
-
-def test_outcomes_are_told_apart() -> None:
-    assert not isinstance(NoMilter("x"), Failure)
-    assert len({milter.name for milter in CATALOG}) == len(CATALOG)
