@@ -35,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, rest = parser.parse_known_args(arguments)
     if rest and options.command is None:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if options.json and not options.show_config:
+        parser.error("--json is for --show-config")
     try:
         return _run(options) if options.command is None else _COMMANDS[options.command](rest)
     except MmxError as error:

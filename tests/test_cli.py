@@ -53,6 +53,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, name: str, attribute: str, functio
         (["--check"], "unrecognized arguments: --check"),
         (["--config"], "expected one argument"),
         (["--check-config", "--show-config"], "not allowed with"),
+        (["--json"], "--json is for --show-config"),
         (["frobnicate"], "invalid choice"),
     ],
 )

@@ -123,7 +123,10 @@ def _tell_what_was_found(settings: Settings, findings: Findings) -> None:
 
 
 def _check_pairs(settings: Settings, findings: Findings) -> None:
+    as_found = {(milter.name, milter.endpoint) for milter in findings.detection.found}
     for one, other in combinations(settings.children, 2):
+        if {(one.name, one.endpoint), (other.name, other.endpoint)} <= as_found:
+            continue  # detection has its own note: only one of them can listen there
         if one.endpoint and other.endpoint and same_place(one.endpoint, other.endpoint):
             message = f"{one.name} has the same endpoint, so its milter sees each message twice"
             findings.warn(

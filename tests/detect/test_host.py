@@ -178,3 +178,15 @@ def test_warnings_of_a_chain_that_postfix_uses_too(config: Path) -> None:
     twice = [text for text in told if "mail passes it twice" in text]
     assert len(twice) == 2
     assert "Postfix uses this milter itself (smtpd_milters in main.cf)" in twice[0]
+
+
+def test_two_milters_at_one_port_are_told_of_once_each(config: Path) -> None:
+    unit = "/lib/systemd/system/opendmarc.service"
+    both = shown("opendmarc.service", argv="/x -p inet:8893@localhost", FragmentPath=unit)
+    told = [str(warning) for warning in host(*without("opendmarc"), both).load(config).warnings]
+    assert sorted(
+        text.partition("children.")[2] for text in told if "8893" in text or "there too" in text
+    ) == [
+        "opendmarc: pyspf-milter is set up to listen there too (/etc/pyspf-milter/pyspf-milter.conf:4)",
+        "pyspf-milter: opendmarc is set up to listen there too (/lib/systemd/system/opendmarc.service)",
+    ]
