@@ -101,7 +101,12 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _report(loaded: Loaded, path: Path) -> None:
+    from mmx.aio.access import complaints, service_account  # noqa: PLC0415  # only needed here
+
     _tell(*(f"warning: {warning}" for warning in loaded.warnings))
+    account = service_account()
+    if account is not None:
+        _tell(*(f"warning: {text}" for text in complaints(loaded.settings.chain, account)))
     print(f"{path}: valid, children in the chain: {len(loaded.settings.chain)}")
     for child in loaded.settings.chain:
         origin = loaded.origins[f"children.{child.name}.endpoint"]

@@ -19,6 +19,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
+from mmx.settings.endpoint import UnixEndpoint
+from mmx.settings.model import ChildSettings
+
+SERVICE_USER: Final = "mmx"
 _ROOT: Final = 0
 _ACL: Final = "system.posix_acl_access"
 
@@ -76,6 +80,21 @@ def account_of(name: str) -> Account | None:
     except KeyError:
         return None
     return Account(name, entry.pw_uid, frozenset(os.getgrouplist(name, entry.pw_gid)))
+
+
+def service_account() -> Account | None:
+    """Whom the sockets must let in: the user who runs; for root the user of the service, None if unknown."""
+    return account_of(SERVICE_USER) if os.geteuid() == _ROOT else own_account()
+
+
+def complaints(children: Iterable[ChildSettings], account: Account) -> list[str]:
+    """What `advice` says of each child on a unix socket, behind its name."""
+    told = [
+        (child.name, advice(child.name, child.endpoint.path, account))
+        for child in children
+        if isinstance(child.endpoint, UnixEndpoint)
+    ]
+    return [f"children.{name}: {text}" for name, text in told if text]
 
 
 def obstacles(path: str, account: Account) -> list[Obstacle]:

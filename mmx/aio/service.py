@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from mmx.aio.access import complaints, own_account
 from mmx.aio.handshake import shake_hands
 from mmx.aio.limits import raise_descriptor_limit, session_limit
 from mmx.aio.listeners import Listeners
@@ -32,7 +33,7 @@ from mmx.aio.spool import check_directory
 from mmx.aio.throttle import Throttle
 from mmx.core.action import Loss
 from mmx.core.plan import Chain, ChildPlan
-from mmx.errors import EX_OK, MmxError, SettingsError
+from mmx.errors import EX_OK, MmxError, PermissionsError, SettingsError
 from mmx.observe import log
 from mmx.settings.load import FilesOnly, Loaded, Loader
 from mmx.settings.model import Settings
@@ -174,6 +175,7 @@ class Service:
         self._notifier.reloading()
         try:
             loaded = await asyncio.to_thread(self._loader.load, self._path, self._loaded)
+            self._refuse_closed(loaded.settings)
             await self._change(loaded.settings)
         except SettingsError as error:
             for problem in error.problems:
@@ -187,6 +189,17 @@ class Service:
             self._lookout.watch(loaded)
             for warning in loaded.warnings:
                 _log.warning("%s", warning)
+
+    def _refuse_closed(self, settings: Settings) -> None:
+        """Raise PermissionsError if a child that is new, or has moved, has a socket that mmx may not use.
+
+        With it in the chain all mail would get its default action, for a reason that a command mends.
+        """
+        known = {(child.name, child.endpoint) for child in self._settings.chain}
+        new = [child for child in settings.chain if (child.name, child.endpoint) not in known]
+        closed = complaints(new, own_account())
+        if closed:
+            raise PermissionsError("; ".join(closed))
 
     def _keep(self, why: str) -> None:
         _log.error("reload of %s: %s; the former settings stay in force", self._path, why)

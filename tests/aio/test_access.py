@@ -8,6 +8,8 @@ import pytest
 
 from mmx.aio import access
 from mmx.aio.access import Account, account_of, advice, obstacles, own_account, unexplained
+from mmx.settings.endpoint import InetEndpoint, UnixEndpoint
+from mmx.settings.model import ChildSettings
 
 DIRECTORY, SOCKET = 0o040000, 0o140000
 MMX = Account("mmx", 901, frozenset({901}))
@@ -147,3 +149,26 @@ def test_accounts() -> None:
 def test_a_refusal_that_modes_do_not_explain() -> None:
     assert "ausearch" in unexplained(MMX)
     assert not access._has_list("/nowhere/at/all")
+
+
+def test_complaints_name_the_child(tree: Tree) -> None:
+    tree.things = {PATH: (SOCKET | 0o770, 950, 902)}
+    children = [
+        ChildSettings("opendkim", UnixEndpoint(PATH)),
+        ChildSettings("rspamd", InetEndpoint("localhost", 11332)),
+        ChildSettings("archive", UnixEndpoint("/run/open.sock")),
+        ChildSettings("nowhere"),
+    ]
+    (said,) = access.complaints(children, MMX)
+    assert said.startswith(f"children.opendkim: {PATH} (0770 daemon:opendkim) does not let user mmx in")
+    assert access.complaints(children, MEMBER) == []
+
+
+def test_root_asks_for_the_user_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "account_of", lambda name: MMX if name == "mmx" else None)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert access.service_account() == MMX
+    monkeypatch.setattr(os, "geteuid", lambda: 65533)
+    account = access.service_account()
+    assert account is not None
+    assert account.uid == 65533

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import uvloop
 
+from mmx.aio.access import Account
 from mmx.aio.notify import Notifier
 from mmx.aio.service import Service, describe_change, loop_factory
 from mmx.core.plan import Chain, ChildPlan, Limits
@@ -175,6 +176,22 @@ async def test_reload_changes_the_chain(
         assert second.connections == 2
         await mta.close()
     assert "child second added" in caplog.text
+
+
+async def test_a_reload_that_adds_a_child_mmx_may_not_use_is_refused(
+    daemon: Daemon, child: FakeChild, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmx.aio.service.own_account", lambda: Account("mmx", 65533, frozenset()))
+    closed = daemon.directory / "closed"
+    closed.mkdir(mode=0o700)
+    daemon.write([child])
+    async with FakeChild(closed / "second.sock") as second, daemon.running() as service:
+        daemon.write([child, second])
+        service.reload()
+        await until(lambda: daemon.hears("STATUS=reload failed, former settings in force"))
+        assert [plan.name for plan in service._sessions.chain.children] == ["child"]
+    assert f"children.second: {daemon.directory}" in caplog.text
+    assert "does not let user mmx in" in caplog.text or "do not let user mmx in" in caplog.text
 
 
 async def test_reload_moves_the_listener(daemon: Daemon, child: FakeChild) -> None:
