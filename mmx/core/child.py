@@ -143,6 +143,7 @@ class Child:
         "helo",
         "in_transaction",
         "link",
+        "message_over",
         "offered",
         "options",
         "out",
@@ -188,6 +189,8 @@ class Child:
         """The latest RCPT or UNKNOWN that it refused."""
         self.in_transaction = False
         """It saw MAIL and no ABORT or final verdict since (G6)."""
+        self.message_over = False
+        """It gave its final verdict on a message and saw no MAIL since."""
         self.blocked = False
         self.stalled = False
         """More is ready for it than one write should carry: call `child_blocked(child, False)` after
@@ -308,7 +311,12 @@ class Child:
         self.due.clear()
         self.wanted = 0
         self.deadline = inf
+        self.end_message()
+
+    def end_message(self) -> None:
+        """It gave its final verdict on the message."""
         self.in_transaction = False
+        self.message_over = True
 
     def abort(self) -> bool:
         """End its part in the transaction; False if the connection must go because it owes its final

@@ -28,6 +28,9 @@ _EOH_FRAME: Final = frame(command.EOH)
 
 def feed(state: State, child: Child) -> None:
     """Send the child everything it may see now; one that answers nothing is not fed for ever."""
+    part = child.part
+    if part is not None and part.progress == command.EOM:
+        return
     if len(child.due) >= state.chain.limits.max_due:
         links.fail(state, child, Loss("protocol", f"{len(child.due)} replies are due"))
         return
@@ -97,9 +100,10 @@ def _send_unknown(state: State, child: Child) -> bool:
 
 def _send_envelope(state: State, child: Child, part: Part, transaction: Transaction) -> bool:
     if not part.mail_sent:
-        if child.in_transaction:
+        if child.in_transaction or child.message_over:  # kilter.service waits for it after a message (S14)
             child.out.append(ABORT_FRAME)
         part.mail_sent = child.in_transaction = True
+        child.message_over = False
         _send_event(state, child, transaction.mail)
         return True
     if part.recipients_sent < len(transaction.recipients):

@@ -174,7 +174,7 @@ def _end_of_message(state: State, child: Child, due: Due, code: int, decided: Ve
     part = child.part
     if part is None or part.edits is None:
         return
-    child.in_transaction = False
+    child.end_message()
     part.stage = command.EOM
     if decided is not None:
         part.verdict = decided

@@ -86,7 +86,9 @@ async def test_messages_pass(directory: Path, child: FakeChild, caplog: pytest.L
         await mta.close()
         await until(lambda: len(running.sessions) == 0)
     seen = [code for code in child.commands if code != command.MACRO]
-    assert seen == [command.OPTNEG, command.CONNECT, command.HELO, *(ENVELOPE + CONTENT) * 3, command.QUIT]
+    message = [*ENVELOPE, *CONTENT]
+    messages = [*message, command.ABORT, *message, command.ABORT, *message]
+    assert seen == [command.OPTNEG, command.CONNECT, command.HELO, *messages, command.QUIT]
     lines = [record.message for record in caplog.records if record.message.startswith("message ")]
     assert len(lines) == 3
     assert "queue_id=4XyZ12" in lines[0]

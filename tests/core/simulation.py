@@ -97,6 +97,8 @@ class Milter:
         """Letter of the latest event of the message, "" outside one."""
         self._done = False
         """It has given its verdict on the message: libmilter would not answer any more of it (S3)."""
+        self._over = False
+        """Its verdict has ended the message, so the next MAIL has an ABORT before it (S14)."""
         self.greeted: list[str] = []
         self._owed = ""
         """Letters of the events since the latest ABORT whose replies mmx waits for."""
@@ -125,9 +127,7 @@ class Milter:
                 reply.OPTNEG, payload.encode_options(6, self.script.actions, self.script.protocol, {})
             )
         if code == command.ABORT:
-            assert self._last or self._done, "ABORT outside a message (G6)"
-            self._last = ""
-            self._aborts -= 1
+            self._abort()
             return None
         if code in (command.QUIT, command.MACRO):
             return None
@@ -147,6 +147,16 @@ class Milter:
         self._leave(letter, answer)
         return answer
 
+    def _abort(self) -> None:
+        """Inside a message, behind a verdict that crossed it on the wire, or right before the next MAIL."""
+        assert self._last or self._done or self._over, "ABORT outside a message (G6)"
+        if self._over:
+            follows = [received[CODE] for received in self.unread if received[CODE] != command.MACRO]
+            assert follows[:1] == [command.MAIL], "ABORT after a message, but no MAIL with it (S14)"
+        self._last = ""
+        self._done = self._over = False
+        self._aborts -= 1
+
     def _leave(self, letter: str, answer: Answer) -> None:
         """What the answer ends: the wait for it, and with a verdict the message."""
         if not self._aborts:
@@ -154,10 +164,12 @@ class Milter:
         if (letter in "MTLNBE" and answer.kind in "artyd4") or (letter == "R" and answer.kind in "ad"):
             self._done = True
             self._last = ""
+            self._over = not self._aborts
             if not self._aborts:
                 self._owed = ""
         elif letter == "E":
             self._last = ""
+            self._over = True
 
     def _name(self, letter: str, received: bytes) -> str:
         if letter in "CH":
@@ -185,6 +197,7 @@ class Milter:
                     f"M before {LETTERS[code]}"
                 )
             assert not self._last, "M inside a message (G6)"
+            assert not self._over, "M after a message without an ABORT (S14)"
             self._done = False
         elif self._done:
             assert self.script.plan.pipelining, f"{letter} after its verdict (S3)"

@@ -145,7 +145,8 @@ class TestFifo:
         send(child, command.HEADER, command.EOH, command.BODY)
         child.take_due(101.0)
         child.forget_content()
-        assert (owed(child), child.wanted, child.deadline, child.in_transaction) == ([], 0, inf, False)
+        assert (owed(child), child.wanted, child.deadline) == ([], 0, inf)
+        assert (child.in_transaction, child.message_over) == (False, True)
 
     def test_an_early_verdict_on_an_aborted_message_clears_the_rest_of_that_message_only(self) -> None:
         child = up(pipelining=True)
@@ -270,11 +271,13 @@ class TestPart:
 def test_another_connection_begins_with_nothing_of_the_last() -> None:
     child = up(option.NR_MAIL)
     send(child, command.RCPT)
-    child.blocked = child.stalled = child.in_transaction = True
+    child.blocked = child.stalled = child.in_transaction = child.message_over = True
     child.passed, child.queued = 5, 6
     child.disconnect()
     assert (child.link, child.options.protocol, owed(child)) == (Link.DOWN, 0, [])
-    assert not any((child.blocked, child.stalled, child.in_transaction, child.passed, child.queued))
+    assert not any((child.blocked, child.stalled, child.passed, child.queued))
+    assert not child.in_transaction
+    assert not child.message_over
     assert child.deadline == inf
     child.connect(0.0)
     assert child.out == []

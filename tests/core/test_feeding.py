@@ -210,7 +210,7 @@ class TestJoin:
             play >> "a< REJECT" << "M< REJECT"
             play >> "b< CONTINUE" << f"b> {HELO}"
             play >> "M> ABORT"
-            play >> f"M> {MAIL}" << f"a> {MAIL}"
+            play >> f"M> {MAIL}" << "a> ABORT" << f"a> {MAIL}"
             play >> "b< CONTINUE" << f"b> {MAIL}"
             play >> "a,b< CONTINUE" << "M< CONTINUE"
 
@@ -243,7 +243,7 @@ class TestAborted:
         with Playbook("start: helo", "child a:", "child b:") as play:
             play >> f"M> {MAIL}" << f"a,b> {MAIL}"
             play >> "a< REJECT" << "M< REJECT" << "b> ABORT"
-            play >> f"M> {MAIL}" << f"a,b> {MAIL}"
+            play >> f"M> {MAIL}" << "a> ABORT" << f"a,b> {MAIL}"
             play >> "a< CONTINUE"
             play >> "b< REJECT"
             play >> "b< CONTINUE" << "M< CONTINUE"
@@ -253,7 +253,7 @@ class TestAborted:
             play >> f"M> {MAIL}" << f"a,b> {MAIL}"
             play >> "a< REJECT" << "M< REJECT" << "b> ABORT"
             play >> "wait 20"
-            play >> f"M> {MAIL}" << f"a,b> {MAIL}"
+            play >> f"M> {MAIL}" << "a> ABORT" << f"a,b> {MAIL}"
             play >> "a< CONTINUE"
             play >> "wait 5" << 'M< REPLYCODE "550 5.5.0 Service unavailable"' << "a> ABORT"
 
@@ -263,10 +263,38 @@ class TestAborted:
             play >> "M> BODY x" << "b> BODY x"
             play >> "a< REJECT" << "b> ABORT"
             play >> "M> EOM" << "M< REJECT"
-            play >> f"M> {MAIL}" << f"a,b> {MAIL}"
+            play >> f"M> {MAIL}" << "a> ABORT" << f"a,b> {MAIL}"
             play >> "b< DISCARD"
             play >> "a< CONTINUE"
             play >> "b< CONTINUE" << "M< CONTINUE"
+
+
+class TestAfterItsVerdict:
+    """It gets one ABORT before the next MAIL, as from Postfix (S14), and none otherwise."""
+
+    def test_it_goes_before_the_macros_of_the_next_message(self) -> None:
+        with Playbook("macros: shown", "start: mail", "child a:") as play:
+            play >> f"M> {RCPT}" << f"a> {RCPT}"
+            play >> "a< DISCARD" << "M< DISCARD"
+            play >> "M> ABORT"
+            play >> "M> MACRO MAIL i=1"
+            play >> f"M> {MAIL}" << "a> ABORT" << "a> MACRO MAIL i=1" << f"a> {MAIL}"
+
+    def test_a_new_connection_gets_none(self) -> None:
+        with Playbook("start: helo", "child a:") as play:
+            play >> f"M> {MAIL}" << f"a> {MAIL}"
+            play >> "a< REJECT" << "M< REJECT"
+            play >> "a< closes"
+            play >> f"M> {MAIL}" << f"a> {CONNECT}"
+            play >> "a< CONTINUE" << f"a> {HELO}"
+            play >> "a< CONTINUE" << f"a> {MAIL}"
+
+    def test_the_end_of_the_session_needs_none(self) -> None:
+        with Playbook("start: helo", "child a:") as play:
+            play >> f"M> {MAIL}" << f"a> {MAIL}"
+            play >> "a< ACCEPT" << "M< ACCEPT"
+            play >> "M> ABORT"
+            play >> "M> QUIT" << "a> QUIT"
 
 
 class TestPipelining:
@@ -286,7 +314,7 @@ class TestPipelining:
             play >> "M> HEADER X v" << "a> HEADER X v"
             play >> "M> EOM" << "a> EOH" << "a> EOM"
             play >> "a< TEMPFAIL" << "M< TEMPFAIL"
-            play >> f"M> {MAIL}" << f"a> {MAIL}"
+            play >> f"M> {MAIL}" << "a> ABORT" << f"a> {MAIL}"
             play >> "a< CONTINUE" << "M< CONTINUE"
 
     def test_the_envelope_is_not_sent_ahead(self) -> None:
@@ -305,13 +333,16 @@ class TestPipelining:
 class TestBounds:
     def test_a_child_that_answers_nothing_is_not_fed_for_ever(self) -> None:
         with Playbook("start: helo", "limits: due=5", "child a:", "child b:") as play:
-            for _ in range(5):
+            for turn in range(5):
                 assert not play.notes(ChildFailed)
-                play >> f"M> {MAIL}" << f"a,b> {MAIL}"
+                play >> f"M> {MAIL}"
+                if turn:
+                    play << "a> ABORT"
+                play << f"a,b> {MAIL}"
                 play >> "a< REJECT" << "M< REJECT" << "b> ABORT"
             (failed,) = play.notes(ChildFailed)
             assert (failed.detail, failed.action) == ("5 replies are due", "")
-            play >> f"M> {MAIL}" << f"a> {MAIL}" << f"b> {CONNECT}"
+            play >> f"M> {MAIL}" << "a> ABORT" << f"a> {MAIL}" << f"b> {CONNECT}"
 
     def test_what_is_ready_for_a_child_at_once_is_bounded(self) -> None:
         """A child without replies that reads 1 MiB from the spool: never more than the high water mark."""

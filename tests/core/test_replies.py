@@ -307,7 +307,7 @@ def test_a_late_reply_to_an_aborted_event_is_nobodys_answer(said: str) -> None:
     with Playbook("start: helo", "child a:", "child b:") as play:
         play >> f"M> {MAIL}" << f"a,b> {MAIL}"
         play >> "a< REJECT" << "M< REJECT" << "b> ABORT"
-        play >> f"M> {MAIL}" << f"a,b> {MAIL}"
+        play >> f"M> {MAIL}" << "a> ABORT" << f"a,b> {MAIL}"
         play >> f"b< {said}"
         play >> "a< CONTINUE"
         assert len(play.child("b").due) == 1

@@ -249,7 +249,10 @@ def test_two_messages_share_nothing() -> None:
     with Playbook("start: helo", "child a: protocol=NOEOH", "child b: protocol=NOEOH,HDR_LEADSPC") as play:
         for name, quarantine in (("one", True), ("two", False)):
             for event in (f"MAIL <{name}@example.net>", f"RCPT <{name}@example.org>", "DATA"):
-                play >> f"M> {event}" << f"a> {event}"
+                play >> f"M> {event}"
+                if event.startswith("MAIL") and name == "two":
+                    play << "a,b> ABORT"
+                play << f"a> {event}"
                 if event[0] == "R":
                     play >> "a< CONTINUE" << f"b> {event}"
                     play >> "b< CONTINUE" << "M< CONTINUE"

@@ -34,7 +34,7 @@ class TestRefusedData:
             for event in ("DATA", RCPT, "DATA"):
                 play >> f"M> {event}" << f"M< {LATER}"
             play >> "M> ABORT"
-            play >> f"M> {MAIL}" << f"a,b> {MAIL}"
+            play >> f"M> {MAIL}" << "a> ABORT" << f"a,b> {MAIL}"
 
     def test_keeps_no_recipients_that_come_later(self) -> None:
         with self.refused() as play:
@@ -91,7 +91,7 @@ class TestContentVerdict:
             play >> "M> BODY x"
             play >> "M> EOM" << "M< REJECT"
             play >> "M> ABORT"
-            play >> f"M> {MAIL}" << f"a,b> {MAIL}"
+            play >> f"M> {MAIL}" << "a> ABORT" << f"a,b> {MAIL}"
 
     def test_of_a_later_child_waits_for_the_earlier(self) -> None:
         with Playbook("start: data", "child a: actions=NONE", "child b: actions=NONE") as play:
