@@ -57,6 +57,7 @@ def _send_first_unseen(state: State, child: Child) -> bool:
         return True
     if state.helo is not None and child.helo is not state.helo:
         child.helo = state.helo
+        _end_former_message(child)
         _send_event(state, child, state.helo)
         return True
     transaction = state.transaction
@@ -82,6 +83,13 @@ def _send_event(state: State, child: Child, event: Event) -> None:
         child.passed = max(child.passed, event.serial)
 
 
+def _end_former_message(child: Child) -> None:
+    """ABORT, once, before the first event that follows a message: kilter.service waits for it (S14)."""
+    if child.in_transaction or child.message_over:
+        child.out.append(ABORT_FRAME)
+    child.in_transaction = child.message_over = False
+
+
 def _macros_for(state: State, child: Child, received: bytes) -> bytes:
     lists = child.options.macros
     if not lists and not state.requested and len(received) <= 65536:
@@ -94,16 +102,16 @@ def _send_unknown(state: State, child: Child) -> bool:
     if event is None or event is not state.owed or child.unknown is event:
         return False
     child.unknown = event
+    if state.transaction is None:
+        _end_former_message(child)
     _send_event(state, child, event)
     return True
 
 
 def _send_envelope(state: State, child: Child, part: Part, transaction: Transaction) -> bool:
     if not part.mail_sent:
-        if child.in_transaction or child.message_over:  # kilter.service waits for it after a message (S14)
-            child.out.append(ABORT_FRAME)
+        _end_former_message(child)
         part.mail_sent = child.in_transaction = True
-        child.message_over = False
         _send_event(state, child, transaction.mail)
         return True
     if part.recipients_sent < len(transaction.recipients):

@@ -157,7 +157,7 @@ def _rejected_recipient(state: State, child: Child, part: Part, due: Due, code: 
 
 def _join_anew(child: Child, part: Part) -> None:
     """libmilter has left the message (S3): the envelope is replayed to it."""
-    child.in_transaction = False
+    child.end_message()
     part.restart()
 
 

@@ -221,7 +221,7 @@ def test_a_rejected_recipient_is_shown_once_and_only_to_who_asked_for_it() -> No
     with Playbook(*head) as play:
         play >> "M> MACRO RCPT {rcpt_mailer}=error"
         play >> f"M> {RCPT}" << f"a,c> {RCPT}"
-        play >> "a< ACCEPT" << f"a> {MAIL}"
+        play >> "a< ACCEPT" << "a> ABORT" << f"a> {MAIL}"
         play >> "a< CONTINUE"
         play >> "c< DISCARD" << "M< CONTINUE"
         play >> f"M> {RCPT2}" << f"a> {RCPT2}"

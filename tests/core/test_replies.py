@@ -91,7 +91,7 @@ def test_a_verdict(event: str, said: str) -> None:
         play >> f"a< {said}"
         if event == "UNKNOWN" and said == "ACCEPT":
             # libmilter has left the message (S3): it joins anew.
-            play << f"a> {MAIL}"
+            play << "a> ABORT" << f"a> {MAIL}"
         if event not in STREAMED:
             play << f"M< {means}"
         elif means != "CONTINUE":
@@ -218,7 +218,7 @@ class TestRejectedRecipient:
 
     def test_after_accept_the_child_joins_anew(self) -> None:
         with self.rejected() as play:
-            play >> "a< ACCEPT" << f"a> {MAIL}" << "M< CONTINUE"
+            play >> "a< ACCEPT" << "a> ABORT" << f"a> {MAIL}" << "M< CONTINUE"
             play >> f"M> {RCPT}"
             play >> "a< CONTINUE" << f"a> {RCPT}"
             play >> "a< CONTINUE" << f"b> {RCPT}"
@@ -231,7 +231,7 @@ class TestRejectedRecipient:
         play >> "b< CONTINUE" << "M< CONTINUE"
         play >> "M> MACRO RCPT {rcpt_mailer}=error"
         play >> "M> RCPT <bad@example.org>" << "a> RCPT <bad@example.org>"
-        play >> "a< ACCEPT" << f"a> {MAIL}" << "M< CONTINUE"
+        play >> "a< ACCEPT" << "a> ABORT" << f"a> {MAIL}" << "M< CONTINUE"
         play >> "a< CONTINUE" << f"a> {RCPT}"
         return play
 
@@ -265,7 +265,7 @@ def test_a_skipped_recipient_does_not_shorten_the_replay() -> None:
         play >> f"M> {RCPT}" << f"a> {RCPT}"
         play >> "a< SKIP" << "M< CONTINUE"
         play >> "M> UNKNOWN NOOP" << "a> UNKNOWN NOOP"
-        play >> "a< ACCEPT" << f"a> {MAIL}" << "M< CONTINUE"
+        play >> "a< ACCEPT" << "a> ABORT" << f"a> {MAIL}" << "M< CONTINUE"
         play >> "a< CONTINUE" << f"a> {RCPT}"
 
 

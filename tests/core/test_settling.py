@@ -77,7 +77,7 @@ class TestAccept:
             play >> "b< CONTINUE" << "M< CONTINUE"
             play >> "M> MACRO RCPT {rcpt_mailer}=error"
             play >> f"M> {RCPT}" << f"b> {RCPT}"
-            play >> "b< ACCEPT" << f"b> {MAIL}" << "M< CONTINUE"
+            play >> "b< ACCEPT" << "b> ABORT" << f"b> {MAIL}" << "M< CONTINUE"
 
 
 class TestContentVerdict:
