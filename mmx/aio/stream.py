@@ -46,7 +46,16 @@ class Stream(asyncio.BufferedProtocol):
     accepted link is connected at once, a dialled one when `start` is called.
     """
 
-    __slots__ = ("_accepted", "_high_water", "_loop", "_owner", "_splitter", "_transport", "is_blocked")
+    __slots__ = (
+        "_accepted",
+        "_high_water",
+        "_linger",
+        "_loop",
+        "_owner",
+        "_splitter",
+        "_transport",
+        "is_blocked",
+    )
 
     def __init__(
         self, owner: Owner, *, limit: int, high_water: int, accepted: bool, loop: asyncio.AbstractEventLoop
@@ -57,6 +66,7 @@ class Stream(asyncio.BufferedProtocol):
         self._high_water = high_water
         self._splitter = FrameSplitter(limit)
         self._transport: asyncio.Transport | None = None
+        self._linger: asyncio.TimerHandle | None = None
         self.is_blocked = False
         """The peer does not keep up: what is written now only waits."""
 
@@ -97,8 +107,8 @@ class Stream(asyncio.BufferedProtocol):
         transport = self._transport
         if transport is None:
             return
-        if transport.get_write_buffer_size():
-            self._loop.call_later(LINGER, transport.abort)
+        if transport.get_write_buffer_size() and self._linger is None:
+            self._linger = self._loop.call_later(LINGER, transport.abort)
         transport.close()
 
     def abort(self) -> None:
@@ -154,6 +164,8 @@ class Stream(asyncio.BufferedProtocol):
         if exc is None:
             self._lose(Loss("eof", self._what_was_left()))
         else:
+        if self._linger is not None:  # asyncio's transport cannot be aborted any more
+            self._linger.cancel()
             self._lose(Loss("reset", str(exc)))
 
     def _what_was_left(self) -> str:

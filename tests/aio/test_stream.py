@@ -185,6 +185,18 @@ async def test_close_waits_for_a_slow_peer_but_not_for_ever(monkeypatch: pytest.
     far.close()
 
 
+async def test_the_wait_for_a_slow_peer_ends_with_the_link() -> None:
+    """asyncio's transport raises if it is aborted after its end."""
+    owner, far = await linked()
+    owner.stream.write([b"x" * (4 << 20)])
+    owner.stream.close()
+    linger = owner.stream._linger
+    assert linger is not None
+    assert await asyncio.to_thread(bytes_until_the_end, far) == 4 << 20
+    await until(linger.cancelled)
+    far.close()
+
+
 async def test_a_dialled_link_is_connected_when_it_is_started() -> None:
     near, far = socket.socketpair()
     owner = KeepingOwner(accepted=False)
