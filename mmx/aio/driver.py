@@ -129,11 +129,11 @@ class Driver:
         self._over = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
+        surroundings.began(self)
 
     # The MTA's link.
 
     def connected(self) -> None:
-        self._surroundings.began(self)
         self._watch()
 
     def received(self, frames: list[bytes]) -> None:

@@ -24,3 +24,11 @@ def session_limit(configured: int | None, *, descriptors: int, children: int) ->
     if configured is not None:
         return configured
     return max(FEWEST_SESSIONS, (descriptors - RESERVED) // (children + PER_SESSION))
+
+
+def connection_limit(sessions: int, *, descriptors: int, children: int) -> int:
+    """Connections of the MTA that may be open at once: `sessions`, and above them those that are answered but
+    not served, as far as these leave the sessions the descriptors for all their children.
+    """
+    needed = sessions * (children + PER_SESSION - 1)
+    return sessions + max(0, descriptors - RESERVED - needed)

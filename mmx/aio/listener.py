@@ -17,12 +17,12 @@ import grp
 import os
 import socket
 import stat
-import sys
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from mmx.aio.acceptor import Acceptor
 from mmx.aio.dial import resolve
 from mmx.errors import MmxError, PermissionsError, UnavailableError
 from mmx.settings.endpoint import InetEndpoint, UnixEndpoint
@@ -30,9 +30,6 @@ from mmx.settings.model import Listener as ListenerSettings
 
 FIRST_INHERITED: Final = 3
 """SD_LISTEN_FDS_START."""
-
-# From 3.13 on a server removes its path at close, even a path that belongs to systemd.
-_KEEP_PATH: Final[dict[str, Any]] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
 
 ProtocolFactory = Callable[[], asyncio.BaseProtocol]
 
@@ -46,7 +43,7 @@ class Access:
 
 
 class Listener:
-    """The sockets of one endpoint, with the servers of the event loop on them."""
+    """The sockets of one endpoint, with what accepts on them."""
 
     def __init__(
         self, name: str, endpoint: str, sockets: list[socket.socket], *, owned_path: str = ""
@@ -54,25 +51,21 @@ class Listener:
         self.name = name
         self.endpoint = endpoint
         self._sockets = sockets
-        self._servers: list[asyncio.AbstractServer] = []
+        self._acceptors: list[Acceptor] = []
         self._path = owned_path
         self._identity = _identity(owned_path) if owned_path else None
 
-    async def serve(self, factory: ProtocolFactory, backlog: int) -> None:
-        """Accept connections, each with a new protocol; raises MmxError."""
+    def serve(
+        self, factory: ProtocolFactory, backlog: int, has_room: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Accept connections, each with a new protocol, while there is room; raises MmxError."""
+        loop = asyncio.get_running_loop()
         try:
-            await self._serve(factory, backlog)
+            for sock in self._sockets:
+                sock.listen(backlog)
+                self._acceptors.append(Acceptor(sock, factory, has_room, loop))
         except OSError as error:
             raise _explain_bind(self.endpoint, error) from error
-
-    async def _serve(self, factory: ProtocolFactory, backlog: int) -> None:
-        loop = asyncio.get_running_loop()
-        for sock in self._sockets:
-            if sock.family == socket.AF_UNIX:
-                server = await loop.create_unix_server(factory, sock=sock, backlog=backlog, **_KEEP_PATH)
-            else:
-                server = await loop.create_server(factory, sock=sock, backlog=backlog)
-            self._servers.append(server)
 
     def permit(self, access: Access) -> None:
         """Change who may use a unix socket of ours."""
@@ -81,8 +74,8 @@ class Listener:
 
     def close(self) -> None:
         """Accept nothing more, and remove the socket if it is still ours."""
-        for server in self._servers:
-            server.close()
+        for acceptor in self._acceptors:
+            acceptor.close()
         for sock in self._sockets:
             sock.close()
         if self._path and self._identity == _identity(self._path):

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 
 from mmx.aio.listener import Access, Listener, ProtocolFactory, inherited_listeners, open_listener
 from mmx.errors import MmxError
@@ -13,10 +13,11 @@ _log = logging.getLogger(__name__)
 
 
 class Listeners:
-    """Where the MTA is waited for; `factory` makes the protocol of each connection."""
+    """Where the MTA is waited for; `factory` makes the protocol of each connection, while it `has_room`."""
 
-    def __init__(self, factory: ProtocolFactory) -> None:
+    def __init__(self, factory: ProtocolFactory, has_room: Callable[[], bool] = lambda: True) -> None:
         self._factory = factory
+        self._has_room = has_room
         self._inherited: list[Listener] = []
         self._open: dict[ListenerSettings, Listener] = {}
 
@@ -30,7 +31,7 @@ class Listeners:
         self._inherited = inherited_listeners(environment)
         try:
             for listener in self._inherited:
-                await listener.serve(self._factory, settings.limits.backlog)
+                listener.serve(self._factory, settings.limits.backlog, self._has_room)
         except MmxError:
             self.close()
             raise
@@ -49,7 +50,7 @@ class Listeners:
                     self._open[wanted].permit(access)
                 else:
                     added[wanted] = listener = await open_listener(wanted, access)
-                    await listener.serve(self._factory, settings.limits.backlog)
+                    listener.serve(self._factory, settings.limits.backlog, self._has_room)
         except MmxError:
             for listener in added.values():
                 listener.close()

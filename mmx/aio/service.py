@@ -22,15 +22,14 @@ from typing import Any, Final
 
 from mmx.aio.access import complaints, own_account
 from mmx.aio.handshake import shake_hands
-from mmx.aio.limits import raise_descriptor_limit, session_limit
+from mmx.aio.limits import connection_limit, raise_descriptor_limit, session_limit
 from mmx.aio.listeners import Listeners
 from mmx.aio.lookout import Lookout
 from mmx.aio.main_cf import read_macros
 from mmx.aio.notify import Notifier
 from mmx.aio.plan import make_chain
-from mmx.aio.sessions import REPEAT, Sessions
+from mmx.aio.sessions import Sessions
 from mmx.aio.spool import check_directory
-from mmx.aio.throttle import Throttle
 from mmx.core.action import Loss
 from mmx.core.plan import Chain, ChildPlan
 from mmx.errors import EX_OK, MmxError, PermissionsError, SettingsError
@@ -109,7 +108,6 @@ class Service:
         self._stop_asked = False
         self._reload_asked = False
         self._greeting: asyncio.Task[None] | None = None
-        self._accept_throttle = Throttle(REPEAT)
         self._descriptors = 0
 
     async def run(self) -> None:
@@ -123,10 +121,8 @@ class Service:
         settings = self._settings
         check_directory(Path(settings.spool_directory))
         chain = make_chain(settings, await read_macros())
-        self._sessions = Sessions(
-            settings, chain, max_sessions=self._max_sessions(settings, chain), loop=loop
-        )
-        self._listeners = Listeners(self._sessions.accept)
+        self._sessions = Sessions(settings, chain, loop=loop, **self._bounds(settings, chain))
+        self._listeners = Listeners(self._sessions.accept, self._sessions.has_room)
         try:
             await self._listeners.start(settings)
             _log.info("listening on %s", ", ".join(self._listeners.names))
@@ -211,7 +207,7 @@ class Service:
         chain = make_chain(settings, await read_macros())
         await self._listeners.change(settings)
         changes = describe_change(self._sessions.chain, chain)
-        self._sessions.change(settings, chain, max_sessions=self._max_sessions(settings, chain))
+        self._sessions.change(settings, chain, **self._bounds(settings, chain))
         if settings.log != self._settings.log and not self._log_is_fixed:
             log.set_up(settings.log)
         unchanged = settings == self._settings
@@ -221,10 +217,12 @@ class Service:
         )
         self._greet(chain)
 
-    def _max_sessions(self, settings: Settings, chain: Chain) -> int:
-        return session_limit(
-            settings.limits.max_sessions, descriptors=self._descriptors, children=len(chain.children)
-        )
+    def _bounds(self, settings: Settings, chain: Chain) -> dict[str, int]:
+        """How many sessions and connections the descriptors are enough for."""
+        descriptors, children = self._descriptors, len(chain.children)
+        sessions = session_limit(settings.limits.max_sessions, descriptors=descriptors, children=children)
+        connections = connection_limit(sessions, descriptors=descriptors, children=children)
+        return {"max_sessions": sessions, "max_connections": connections}
 
     # Handshakes.
 
@@ -246,14 +244,9 @@ class Service:
         down = sum(isinstance(result, Loss) for result in results)
         self._notifier.ready(f"{len(plans)} children, {down} down")
 
-    def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """asyncio reports each accept that fails for want of descriptors: thousands in a row."""
-        message = str(context.get("message", ""))
-        if "accept" in message and isinstance(context.get("exception"), OSError):
-            if self._accept_throttle.passes("accept", loop.time()) is not None:
-                _log.error("cannot accept a connection: %s; they wait in the backlog", context["exception"])
-            return
-        _log.error("fault in a callback: %s", message, exc_info=context.get("exception"))
+    @staticmethod
+    def _on_loop_error(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        _log.error("fault in a callback: %s", context.get("message", ""), exc_info=context.get("exception"))
 
 
 def _report(plan: ChildPlan, result: Options | Loss) -> None:

@@ -6,6 +6,7 @@ silence would be a time-out for the client, and a refused connection the MTA's o
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -38,14 +39,23 @@ _LEVELS: Final = logging.getLevelNamesMapping()
 
 
 class Sessions:
-    """The surroundings of every driver. `max_sessions` counts connections of the MTA."""
+    """The surroundings of every driver. `max_sessions` connections of the MTA are served; those above it, up
+    to `max_connections`, are only answered.
+    """
 
     def __init__(
-        self, settings: Settings, chain: Chain, *, max_sessions: int, loop: asyncio.AbstractEventLoop
+        self,
+        settings: Settings,
+        chain: Chain,
+        *,
+        max_sessions: int,
+        loop: asyncio.AbstractEventLoop,
+        max_connections: int = sys.maxsize,
     ) -> None:
         self._loop = loop
         self._settings = settings
         self._max_sessions = max_sessions
+        self._max_connections = max_connections
         self._drivers: set[Driver] = set()
         self._throttle = Throttle(REPEAT)
         # A restart goes on above the names that it used before, unless there were 256 sessions a second.
@@ -60,6 +70,10 @@ class Sessions:
 
     def __len__(self) -> int:
         return len(self._drivers)
+
+    def has_room(self) -> bool:
+        """Whether one more connection may be accepted."""
+        return len(self._drivers) < self._max_connections
 
     def accept(self) -> Stream:
         """A new session for a connection of the MTA: the protocol factory of the listeners."""
@@ -76,7 +90,9 @@ class Sessions:
         )
         return Driver(session, name, self, self._loop).mta
 
-    def change(self, settings: Settings, chain: Chain, *, max_sessions: int) -> None:
+    def change(
+        self, settings: Settings, chain: Chain, *, max_sessions: int, max_connections: int = sys.maxsize
+    ) -> None:
         """New settings: for new sessions at once, for the others at their next MAIL."""
         moved = {plan.name: plan.endpoint for plan in chain.children}
         for plan in self.chain.children:
@@ -84,6 +100,7 @@ class Sessions:
                 self.knowledge.forget(plan.name)
         self._settings = settings
         self._max_sessions = max_sessions
+        self._max_connections = max_connections
         self.budget.limit = settings.limits.max_spool
         self._spool_directory = Path(settings.spool_directory)
         self.chain = chain
@@ -145,6 +162,9 @@ class Sessions:
             if note.step in _HANDSHAKE_STEPS:
                 self.reach.failed(note.child.plan, note.reason)
             self._log_failure(name, note)
+        elif note.level == "error":
+            # A bound is hit by many at once: the line of each message tells of the others.
+            self._log_repeated(note.text, f"session={name} {note.text}")
         else:
             _log.log(_LEVELS[note.level.upper()], "session=%s %s", name, note.text)
 

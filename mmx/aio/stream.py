@@ -130,7 +130,10 @@ class Stream(asyncio.BufferedProtocol):
         self._transport = link = cast("asyncio.Transport", transport)
         link.set_write_buffer_limits(high=self._high_water, low=self._high_water // 4)
         if self._accepted:
-            self.start()
+            if self._owner is not None:
+                self._owner.connected()
+            else:
+                self._loop.call_soon(link.abort)
 
     def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - the loop's hint does not matter
         return _SCRATCH
@@ -161,11 +164,11 @@ class Stream(asyncio.BufferedProtocol):
         self._lose(Loss("eof", self._what_was_left()))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._linger is not None:  # asyncio's transport cannot be aborted any more
+            self._linger.cancel()
         if exc is None:
             self._lose(Loss("eof", self._what_was_left()))
         else:
-        if self._linger is not None:  # asyncio's transport cannot be aborted any more
-            self._linger.cancel()
             self._lose(Loss("reset", str(exc)))
 
     def _what_was_left(self) -> str:

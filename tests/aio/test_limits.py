@@ -4,7 +4,7 @@ import resource
 
 import pytest
 
-from mmx.aio.limits import raise_descriptor_limit, session_limit
+from mmx.aio.limits import connection_limit, raise_descriptor_limit, session_limit
 
 
 def test_the_soft_limit_becomes_the_hard_one() -> None:
@@ -29,3 +29,11 @@ def test_the_soft_limit_becomes_the_hard_one() -> None:
 )
 def test_session_limit(configured: int | None, descriptors: int, children: int, sessions: int) -> None:
     assert session_limit(configured, descriptors=descriptors, children=children) == sessions
+
+
+@pytest.mark.parametrize(
+    ("sessions", "descriptors", "children", "connections"),
+    [(672, 4096, 3, 672 + 672), (100, 1064, 3, 100 + 500), (256, 512, 3, 256), (10, 64, 0, 10)],
+)
+def test_connection_limit(sessions: int, descriptors: int, children: int, connections: int) -> None:
+    assert connection_limit(sessions, descriptors=descriptors, children=children) == connections

@@ -40,7 +40,7 @@ async def test_unix(directory: Path) -> None:
     path = directory / "s"
     listener = await open_listener(wanted(f"unix:{path}"), OPEN)
     owners, factory = keeping()
-    await listener.serve(factory, 4096)
+    listener.serve(factory, 4096)
     mta = await FakeMta.connect(path)
     await mta.send(OPTNEG)
     await until(lambda: owners and owners[0].frames == [OPTNEG])
@@ -57,7 +57,7 @@ async def test_inet(host: str) -> None:
         port = free.getsockname()[1]
     listener = await open_listener(wanted(f"inet:{host}:{port}"), OPEN)
     owners, factory = keeping()
-    await listener.serve(factory, 100)
+    listener.serve(factory, 100)
     for address in {"localhost": ["127.0.0.1", "::1"]}.get(host, [host.strip("[]")]):
         _, writer = await asyncio.open_connection(address, port)
         await until(lambda: owners and owners[-1].heard == ["connected"])
@@ -182,7 +182,7 @@ def test_a_privileged_port() -> None:
 async def test_close_leaves_a_socket_that_is_not_ours_any_more(directory: Path) -> None:
     path = directory / "s"
     listener = await open_listener(wanted(f"unix:{path}"), OPEN)
-    await listener.serve(lambda: KeepingOwner().stream, 100)
+    listener.serve(lambda: KeepingOwner().stream, 100)
     path.unlink()
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(path))
@@ -208,7 +208,7 @@ def listening_backlog(path: Path) -> int:
 async def test_backlog(directory: Path, backlog: int) -> None:
     path = directory / "s"
     listener = await open_listener(wanted(f"unix:{path}"), OPEN)
-    await listener.serve(lambda: KeepingOwner().stream, backlog)
+    listener.serve(lambda: KeepingOwner().stream, backlog)
     shown = await asyncio.to_thread(listening_backlog, path)
     listener.close()
     assert shown == backlog
@@ -237,7 +237,7 @@ async def test_inherited(directory: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert (listener.name, listener.endpoint) == ("submission", "systemd:submission")
     assert not os.get_inheritable(descriptor)
     owner = KeepingOwner()
-    await listener.serve(lambda: owner.stream, 100)
+    listener.serve(lambda: owner.stream, 100)
     mta = await FakeMta.connect(path)
     await until(lambda: owner.heard == ["connected"])
     await mta.close()
