@@ -29,7 +29,7 @@ FIRST_PAUSE: Final = 0.005
 LONGEST_PAUSE: Final = 0.25
 
 SHORTAGES: Final = frozenset({errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""What says something about the machine, and nothing about the child."""
+"""What passes: the child is busy, or mmx is short of something, which says nothing about the child."""
 
 _REASONS: Final = {
     errno.ENOENT: "missing",
@@ -39,7 +39,8 @@ _REASONS: Final = {
     errno.EPERM: "denied",
     errno.ETIMEDOUT: "timeout",
     errno.ECONNRESET: "reset",
-} | dict.fromkeys(SHORTAGES, "resources")
+    errno.EAGAIN: "busy",
+} | dict.fromkeys(SHORTAGES - {errno.EAGAIN}, "resources")
 
 # RFC 6761, 6.3: this name always means the loopback addresses, so no resolver is asked.
 _LOCALHOST: Final = ("127.0.0.1", "::1")
@@ -236,8 +237,10 @@ def _advice(name: str, endpoint: ChildEndpoint, reason: str) -> str:
     if reason == "denied" and isinstance(endpoint, UnixEndpoint):
         account = own_account()
         return advice(name, endpoint.path, account) or unexplained(account)
+    if reason == "busy":
+        return f"{name} accepts connections too slowly: its backlog is full"
     if reason == "resources":
-        return f"{name} accepts connections too slowly, or this machine is short of descriptors or memory"
+        return "mmx is short of descriptors (LimitNOFILE), or this machine of memory"
     if reason == "missing":
         return f"is {name} running, and is this the path it listens on?"
     if reason == "refused":

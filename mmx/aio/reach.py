@@ -81,7 +81,7 @@ class Reach:
                 )
                 self._start_probe(plan, breaker)
         elif (
-            reason not in {"resources", "breaker"}
+            reason not in {"busy", "resources", "breaker"}
             and (breaker_seen := self._breakers.get(_key(plan))) is not None
         ):
             breaker_seen.refused()

@@ -64,7 +64,8 @@ class Remark(NamedTuple):
 class Loss(NamedTuple):
     """Why a connection to a child is gone or did not come about.
 
-    `reason` is one of: missing, refused, denied, resources, timeout, breaker, eof, reset, frame, other.
+    `reason` is one of: missing, refused, denied, busy, resources, timeout, breaker, eof, reset, frame, other;
+    "busy" is a child with a full backlog, "resources" a shortage of mmx itself.
     """
 
     reason: str

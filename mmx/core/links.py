@@ -107,6 +107,8 @@ def _take_default_action(state: State, child: Child, loss: Loss, *, reached: boo
     if transaction is None or transaction.conclusion is not None or part is None or part.finished:
         return ""
     action = child.plan.died if reached else child.plan.unreachable
+    if loss.reason == "resources":
+        action = plan.TEMPFAIL  # a bound of mmx's own says nothing of the child, and must let no mail pass
     if action == plan.QUARANTINE and not state.answered_options.actions & option.QUARANTINE:
         action = plan.TEMPFAIL
     part.stage = state.owed.code if state.owed is not None else 0

@@ -172,7 +172,7 @@ async def test_a_backlog_that_stays_full_is_a_shortage(directory: Path) -> None:
     listening, filling = full_backlog(directory / "busy")
     attempt = Attempt(f"unix:{directory}/busy", within=0.05)
     await until(lambda: attempt.failures)
-    assert attempt.failures[0].reason == "resources"
+    assert attempt.failures[0].reason == "busy"
     assert "EAGAIN" in attempt.failures[0].detail
     for one in (listening, *filling):
         one.close()
@@ -248,7 +248,7 @@ async def test_a_refusal_that_the_modes_do_not_explain(directory: Path) -> None:
         (errno.ENOENT, "missing"),
         (errno.ECONNREFUSED, "refused"),
         (errno.EACCES, "denied"),
-        (errno.EAGAIN, "resources"),
+        (errno.EAGAIN, "busy"),
         (errno.EMFILE, "resources"),
         (errno.ETIMEDOUT, "timeout"),
         (errno.ECONNRESET, "reset"),

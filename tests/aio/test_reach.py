@@ -63,7 +63,7 @@ async def test_an_open_breaker_touches_no_other_child(child: FakeChild) -> None:
     reach.stop()
 
 
-@pytest.mark.parametrize("reason", ["refused", "missing", "eof", "resources", "breaker", "frame"])
+@pytest.mark.parametrize("reason", ["refused", "missing", "eof", "busy", "resources", "breaker", "frame"])
 async def test_only_timeouts_open(reason: str) -> None:
     reach, _ = make()
     plan = ChildPlan("a", "unix:/nowhere")
@@ -72,7 +72,7 @@ async def test_only_timeouts_open(reason: str) -> None:
     assert not reach.is_down(plan)
 
 
-@pytest.mark.parametrize(("between", "opens"), [("refused", False), ("resources", True)])
+@pytest.mark.parametrize(("between", "opens"), [("refused", False), ("busy", True), ("resources", True)])
 async def test_a_shortage_is_no_part_of_the_row(between: str, opens: bool) -> None:
     reach, _ = make()
     plan = ChildPlan("a", "unix:/nowhere")

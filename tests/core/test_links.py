@@ -110,6 +110,16 @@ LOSSES = [Loss("eof"), Loss("reset", "by peer"), Loss("frame", "frame of length 
 
 class TestFailing:
     @pytest.mark.parametrize("action", plan.DEFAULT_ACTIONS)
+    def test_for_want_of_our_own_resources_takes_no_default_action(self, action: str) -> None:
+        with Playbook("start: negotiated", f"child a: stalled unreachable={action} died={action}") as play:
+            short = play.child("a"), Loss("resources", "EMFILE")
+            play >> f"M> {CONNECT}"
+            play.call(play.session.child_lost, *short) << "M< CONTINUE"
+            play >> f"M> {MAIL}"
+            play.call(play.session.child_lost, *short) << "M< TEMPFAIL"
+            assert play.notes(ChildFailed)[-1].action == plan.TEMPFAIL
+
+    @pytest.mark.parametrize("action", plan.DEFAULT_ACTIONS)
     @pytest.mark.parametrize(("start", "event"), [("helo", MAIL), ("mail", RCPT), ("rcpt", "DATA")])
     def test_inside_a_message_its_default_action_is_its_verdict(
         self, start: str, event: str, action: str
