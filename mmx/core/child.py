@@ -70,6 +70,8 @@ class Part:
         "detail",
         "edits",
         "failed",
+        "fed",
+        "flowing",
         "headers_sent",
         "hold",
         "mail_sent",
@@ -101,6 +103,10 @@ class Part:
         self.original = True
         """It was given the message as the MTA sent it."""
         self.headers_sent = 0
+        self.flowing = False
+        """Content is being sent to it, until there is no more for now."""
+        self.fed = 0
+        """Size of the content when it had been sent all there was."""
         self.offset = 0
         self.seconds = 0.0
         self.stage = 0

@@ -47,6 +47,11 @@ class Content:
         return len(self.headers)
 
     @property
+    def size(self) -> int:
+        """Bytes received, each header with its overhead."""
+        return self.headers_size + self.body.size
+
+    @property
     def complete(self) -> bool:
         """End of message was received."""
         return self.eom is not None

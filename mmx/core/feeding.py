@@ -24,6 +24,8 @@ from mmx.wire import command, option
 from mmx.wire.framing import frame
 
 _EOH_FRAME: Final = frame(command.EOH)
+_WORTH_A_WRITE: Final = 32 << 10
+"""Bytes of content; what comes in less than that with its end goes to a child fed ahead in one write."""
 
 
 def feed(state: State, child: Child) -> None:
@@ -152,12 +154,24 @@ def _send_content(state: State, child: Child, part: Part, content: Content) -> b
         part.original = source is content
         if source is None:
             return False
-    return (
+    if not part.flowing and _gathers(child, part, content):
+        return False
+    part.flowing = (
         _send_header(state, child, part, source, content)
         or _send_eoh(state, child, part, content)
         or _send_body(state, child, part, source, content)
         or _send_eom(state, child, part, source, content)
     )
+    if not part.flowing:
+        part.fed = content.size
+    return part.flowing
+
+
+def _gathers(child: Child, part: Part, content: Content) -> bool:
+    """True while content for a child that needs not be waited for is better kept for one large write."""
+    if content.eom is not None or content.size - part.fed >= _WORTH_A_WRITE:
+        return False
+    return child.plan.pipelining or not (child.answers(command.HEADER) or child.answers(command.BODY))
 
 
 def choose_source(state: State, child: Child, content: Content) -> Source | None:

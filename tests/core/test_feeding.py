@@ -259,8 +259,9 @@ class TestAborted:
 
     def test_after_an_early_verdict_on_it_nothing_more_of_it_is_awaited(self) -> None:
         with Playbook("start: data", "child a: actions=NONE", "child b: pipelining=yes") as play:
-            play >> "M> EOH" << "a,b> EOH"
-            play >> "M> BODY x" << "b> BODY x"
+            play >> "M> EOH" << "a> EOH"
+            piece = 'BODY "x"*32768'
+            play >> f"M> {piece}" << "b> EOH" << f"b> {piece}"
             play >> "a< REJECT" << "b> ABORT"
             play >> "M> EOM" << "M< REJECT"
             play >> f"M> {MAIL}" << "a> ABORT" << f"a,b> {MAIL}"
@@ -300,19 +301,33 @@ class TestAfterItsVerdict:
 class TestPipelining:
     def test_content_is_sent_without_waiting(self) -> None:
         with Playbook("start: data", "child a: pipelining=yes") as play:
-            play >> "M> HEADER X v" << "a> HEADER X v"
-            play >> "M> EOH" << "a> EOH"
-            play >> "M> BODY x" << "a> BODY x"
-            play >> "M> EOM" << "a> EOM"
+            play >> "M> HEADER X v"
+            play >> "M> EOH"
+            play >> "M> BODY x"
+            play >> "M> EOM" << "a> HEADER X v" << "a> EOH" << "a> BODY x" << "a> EOM"
             play >> "a< CONTINUE"
             play >> "a< CONTINUE"
             play >> "a< CONTINUE"
             play >> "a< CONTINUE" << "M< CONTINUE"
 
+    def test_large_content_is_sent_before_its_end(self) -> None:
+        """Also to a child that answers none of it."""
+        children = (
+            "child a: pipelining=yes actions=NONE",
+            "child b: protocol=NR_HDR,NR_EOH,NR_BODY actions=NONE",
+        )
+        with Playbook("start: data", *children) as play:
+            play >> "M> HEADER X v"
+            play >> "M> EOH"
+            piece = 'BODY "x"*32768'
+            play >> f"M> {piece}" << "a,b> HEADER X v" << "a,b> EOH" << f"a,b> {piece}"
+            play >> "M> BODY x"
+            play >> "M> EOM" << "a,b> BODY x" << "a,b> EOM"
+
     def test_an_early_verdict_ends_it(self) -> None:
         with Playbook("start: data", "child a: pipelining=yes") as play:
-            play >> "M> HEADER X v" << "a> HEADER X v"
-            play >> "M> EOM" << "a> EOH" << "a> EOM"
+            play >> "M> HEADER X v"
+            play >> "M> EOM" << "a> HEADER X v" << "a> EOH" << "a> EOM"
             play >> "a< TEMPFAIL" << "M< TEMPFAIL"
             play >> f"M> {MAIL}" << "a> ABORT" << f"a> {MAIL}"
             play >> "a< CONTINUE" << "M< CONTINUE"
@@ -327,7 +342,8 @@ class TestPipelining:
         head = ("macros: shown", "start: data", "child a: pipelining=yes actions=NONE", "child b:")
         with Playbook(*head) as play:
             play >> "M> MACRO HEADER i=1"
-            play >> "M> HEADER X v" << "a> HEADER X v" << "b> MACRO HEADER i=1" << "b> HEADER X v"
+            play >> "M> HEADER X v" << "b> MACRO HEADER i=1" << "b> HEADER X v"
+            play >> "M> EOM" << "a> HEADER X v" << "a> EOH" << "a> EOM"
 
 
 class TestBounds:

@@ -320,9 +320,10 @@ def test_a_late_reply_to_an_aborted_event_is_nobodys_answer(said: str) -> None:
 def test_an_early_verdict_on_an_aborted_message_is_the_last_reply_to_it(said: str, left: int) -> None:
     """S2: what was fed ahead will not be answered, so it must not stand before the next message's replies."""
     with Playbook("start: data", "child a: pipelining=yes protocol=HDR_LEADSPC") as play:
-        play >> "M> HEADER X v" << "a> HEADER X v"
-        play >> "M> EOH" << "a> EOH"
-        play >> "M> BODY x" << "a> BODY x"
+        play >> "M> HEADER X v"
+        play >> "M> EOH"
+        piece = 'BODY "x"*32768'
+        play >> f"M> {piece}" << "a> HEADER X v" << "a> EOH" << f"a> {piece}"
         play >> "M> ABORT" << "a> ABORT"
         play >> f"M> {MAIL}" << f"a> {MAIL}"
         play >> f"a< {said}"
