@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration import packages
+from tests.integration import machine, packages
 from tests.integration.rig import Rig, Settings
 
 
@@ -30,4 +30,14 @@ def real_milter_packages(postfix_package: None) -> None:
 def rig(postfix_package: None) -> Iterator[Rig]:
     """Postfix, the scripted children and, started when first used, mmx: for all differential tests."""
     with Rig(Settings()) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def mail_host() -> Iterator[machine.MailHost]:
+    """A booted mail host of its own with eight milters and mmx as a service."""
+    packages.require(machine.PACKAGES)
+    machine.require_python()
+    with machine.MailHost() as running:
+        running.install("inet:127.0.0.1:11332")
         yield running
