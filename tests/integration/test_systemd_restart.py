@@ -70,11 +70,16 @@ def test_new_connections_wait_while_mmx_is_away(host: MailHost) -> None:
         with ThreadPoolExecutor(1) as others:
             # Postfix asks its milter before it greets.
             waiting = others.submit(host.send)
-            assert eventually(lambda: "ESTAB" in host.run("ss -xH src /var/spool/postfix/mmx/mmx.sock"), 10)
+            assert eventually(lambda: backlog(host) == 1, 10)
             busy.send(b"Subject: x\r\n\r\nx\r\n.\r\n")
             assert busy.getreply()[0] == 250
             assert waiting.result(timeout=30)[0] == 250
         restart.communicate(timeout=60)
+
+
+def backlog(host: MailHost) -> int:
+    """How many connections wait in the socket of mmx."""
+    return int(host.run("ss -xlnH src /var/spool/postfix/mmx/mmx.sock").split()[2])
 
 
 def test_a_configuration_that_is_wrong(host: MailHost) -> None:
