@@ -32,6 +32,8 @@ from mmx.tools.install_postfix import (
 )
 from mmx.tools.install_steps import Target, carry_out
 
+_BUS: Final = "/run/dbus/system_bus_socket"
+"""How users other than root reach systemd."""
 _NEXT: Final = f"""\
 next:
   mmx --check-config              which milters are in the chain, and what mmx may not use
@@ -86,6 +88,8 @@ def _install(target: Target, options: argparse.Namespace) -> None:
     command = program() if target.is_host else sys.argv[0]
     carry_out(install_steps(facts, target, command), target, print, dry=options.dry_run)
     if target.is_host:
+        if not Path(_BUS).exists():
+            print(f"there is no {_BUS}: without it mmx cannot ask systemd for the milters; install dbus")
         if target.changed and _is_active(target):
             print("mmx runs with its former units and groups: systemctl restart mmx")
         print(_NEXT)
