@@ -9,7 +9,7 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -29,7 +29,8 @@ class MmxError(Exception):
 class Mmx:
     """Context manager: mmx listening on a unix socket with the given children, ended by SIGTERM.
 
-    `children` is the setting of that name, in order; `settings` holds further top-level settings.
+    `children` is the setting of that name, in order; `settings` holds further top-level settings; `wrapper`
+    is a command that changes something and then becomes mmx.
     """
 
     def __init__(
@@ -37,8 +38,10 @@ class Mmx:
         listen: Path,
         children: Mapping[str, Mapping[str, Any]],
         settings: Mapping[str, Any] | None = None,
+        wrapper: Sequence[str] = (),
     ) -> None:
         self.socket = listen
+        self._wrapper = wrapper
         self.directory = Path(tempfile.mkdtemp(prefix="mmx-daemon-"))
         self.log = self.directory / "log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -98,7 +101,7 @@ class Mmx:
         configuration.write_text(json.dumps(self._settings, indent=1))
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "mmx", "--config", str(configuration)],
+                [*self._wrapper, sys.executable, "-m", "mmx", "--config", str(configuration)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
