@@ -32,6 +32,9 @@ REPEAT: Final = 60.0
 _ACCEPTING: Final = 5
 """Turns of the event loop that lie between accept(2) and the first call of the new connection's protocol."""
 
+SILENCE: Final = 1.0
+"""Seconds that a stop waits for the first word of a connection; Postfix speaks at once."""
+
 _HANDSHAKE_STEPS: Final = frozenset({"connect", "OPTNEG"})
 
 _log = logging.getLogger(__name__)
@@ -117,6 +120,7 @@ class Sessions:
         for driver in list(self._drivers):
             driver.close_if_idle()
         if self._drivers:
+            self._loop.call_later(SILENCE, self._close_silent)
             self._all_ended.clear()
             try:
                 async with asyncio.timeout(within):
@@ -130,6 +134,12 @@ class Sessions:
         for driver in list(self._drivers):
             driver.close()
         self.reach.stop()
+
+    def _close_silent(self) -> None:
+        """A connection that has not said a word by now is no MTA with a message on its way."""
+        for driver in list(self._drivers):
+            if driver.session.silent:
+                driver.close()
 
     # What a driver needs (driver.Surroundings).
 
