@@ -191,17 +191,19 @@ def _pure_python(python: Path, directory: Path, script: str) -> Iterator[Compari
 
 
 def test_a_kilter_child(python_index: Path, directory: Path) -> None:
-    """One message a session: this library waits for the ABORT that Postfix sends after each (S14, G6)."""
+    """This library takes no second message before the ABORT that Postfix sends after each (S14)."""
     with _pure_python(python_index, directory, "kilter_child.py") as comparison:
-        plain = comparison.agree("child", session(message("fine"))).fates[0]
+        steps = session(message("fine"), message("edits"), message("fine", ("r3",)))
+        plain, edited, last = comparison.agree("child", steps).fates
         assert plain is not None
         assert b"\r\nX-Kilter: 2 recipients\r\n" in plain.content
-        edited = comparison.agree("child", session(message("edits"))).fates[0]
         assert edited is not None
         assert b"\r\nSubject: changed by kilter\r\n" in edited.content
         assert edited.content.endswith(b"\r\n\r\nreplaced by kilter\r\n")
+        assert last is not None
+        assert b"\r\nX-Kilter: 1 recipients\r\n" in last.content
         for word in ("mail.accept", "mail.reject", "mail.discard", "eom.reject", "eom.discard"):
-            comparison.agree("child", session(message(word)))
+            comparison.agree("child", session(message(word), message("fine")))
         # Its reply text lacks the NUL at the end (W17): Postfix tells the client what memory holds behind it.
         assert (
             "550 5.7.1 Command rejected\r\n"
