@@ -101,6 +101,7 @@ class Driver:
 
     __slots__ = (
         "_at_once",
+        "_is_held",
         "_links",
         "_loop",
         "_over",
@@ -125,6 +126,7 @@ class Driver:
         self.mta = surroundings.make_stream(self, accepted=True)
         self._links: dict[int, ChildLink] = {}
         self._at_once: list[tuple[ChildLink, Loss]] = []
+        self._is_held = False
         self._settling = False
         self._over = False
         self._timer: asyncio.TimerHandle | None = None
@@ -146,7 +148,15 @@ class Driver:
             self._enter(self.session.mta_lost, loss.detail)
 
     def blocked(self, blocked: bool) -> None:
+        self._read_mta()
         self._enter(self.session.mta_blocked, blocked)
+
+    def _read_mta(self) -> None:
+        """Read commands, unless the core holds them off or the answers to former ones are not taken."""
+        if self._is_held or self.mta.is_blocked:
+            self.mta.pause_reading()
+        else:
+            self.mta.resume_reading()
 
     # The children's links. A link that was given up never gets here: its stream has no owner any more.
 
@@ -271,10 +281,12 @@ class Driver:
         self._call(self.session.mta_lost, "")
 
     def _pause_mta(self, _: PauseMta) -> None:
-        self.mta.pause_reading()
+        self._is_held = True
+        self._read_mta()
 
     def _resume_mta(self, _: ResumeMta) -> None:
-        self.mta.resume_reading()
+        self._is_held = False
+        self._read_mta()
 
     def _note(self, action: Ready | ChildFailed | MessageEnded | Remark) -> None:
         self._surroundings.note(self, action)

@@ -227,6 +227,29 @@ async def test_a_stalled_answer_to_the_mta_goes_on() -> None:
     await tear_down(setup)
 
 
+async def test_an_mta_that_does_not_take_its_answers_is_not_read() -> None:
+    setup = await set_up()
+    answers = setup.session.mta_out
+
+    def answer(_: bytes) -> None:
+        answers.append(b"x" * 65536)
+
+    setup.session.reactions["from_mta"] = answer
+    while ("mta_blocked", True) not in setup.session.heard:
+        setup.mta.send(MAIL)
+        await asyncio.sleep(0.001)
+    seen = len(setup.session.heard)
+    setup.mta.send(MAIL)
+    await asyncio.sleep(0.02)
+    assert len(setup.session.heard) == seen
+    setup.session.reactions["from_mta"] = lambda _: None
+    setup.mta.setblocking(False)
+    while ("mta_blocked", False) not in setup.session.heard:
+        await asyncio.get_running_loop().sock_recv(setup.mta, 1 << 20)
+    await until(lambda: setup.session.heard[-1] == ("from_mta", MAIL))
+    await tear_down(setup)
+
+
 async def test_garbage_from_the_mta() -> None:
     setup = await set_up()
     setup.mta.send(MAIL + b"EHLO localhost\r\n")
