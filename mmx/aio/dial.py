@@ -210,7 +210,10 @@ async def resolve(endpoint: InetEndpoint) -> list[Address]:
     except ValueError:
         pass
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+    try:
+        found = await loop.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+    except UnicodeError:  # Python's own check: a label of more than 63 characters
+        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from None
     return [(family, address) for family, _, _, _, address in found]
 
 

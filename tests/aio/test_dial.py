@@ -124,6 +124,13 @@ async def test_a_name_without_an_address(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "nowhere.invalid" in attempt.failures[0].detail
 
 
+async def test_a_name_that_is_none() -> None:
+    attempt = Attempt(f"inet:{'a' * 64}.example.net:25")
+    await until(lambda: attempt.failures)
+    assert attempt.failures[0].reason == "other"
+    assert "not a host name" in attempt.failures[0].detail
+
+
 @pytest.mark.parametrize("where", ["resolve", "connect"])
 async def test_a_wait_that_is_too_long(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     async def never(*args: object) -> list[module.Address]:
