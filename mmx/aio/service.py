@@ -180,6 +180,9 @@ class Service:
         except MmxError as error:
             _log.error("%s", error)
             self._keep("something they need cannot be had")
+        except Exception:  # noqa: BLE001 - a fault of ours must not end a daemon that works
+            _log.exception("internal error")
+            self._keep("internal error")
         else:
             self._loaded = loaded
             self._lookout.watch(loaded)

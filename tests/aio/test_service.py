@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from mmx.aio import service as module
 from mmx.aio.access import Account
 from mmx.aio.notify import Notifier
 from mmx.aio.service import Service, describe_change, loop_factory
@@ -246,6 +247,23 @@ async def test_what_cannot_be_had_changes_nothing(
         assert child.connections == 2
         await mta.close()
     assert str(missing) in caplog.text
+
+
+async def test_a_fault_in_a_reload_changes_nothing(
+    daemon: Daemon, child: FakeChild, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon.write([child])
+    async with daemon.running() as service:
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "make_chain", lambda *_: 1 // 0)
+            service.reload()
+            await until(lambda: daemon.hears("reload failed"))
+        mta = await talk(daemon.socket)
+        assert await mta.message() == CONTINUE
+        await mta.close()
+        service.reload()
+        await until(lambda: daemon.hears("READY=1"))
+    assert "ZeroDivisionError" in caplog.text
 
 
 async def test_reloads_become_one(daemon: Daemon, child: FakeChild, caplog: pytest.LogCaptureFixture) -> None:
