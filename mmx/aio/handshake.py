@@ -6,6 +6,7 @@ sessions share.
 """
 
 import asyncio
+import logging
 from typing import Final
 
 from mmx.aio.dial import Dialling
@@ -21,6 +22,8 @@ from mmx.wire.payload import Options, decode_options, encode_options
 
 OFFER: Final = offer_to_child(Options(option.VERSION, option.ALL_ACTIONS, option.ALL_PROTOCOL, {}))
 """What Postfix offers."""
+
+_log = logging.getLogger(__name__)
 
 
 class Handshake:
@@ -91,7 +94,11 @@ class Handshake:
 
 async def shake_hands(plan: ChildPlan, knowledge: Knowledge, *, max_frame: int) -> Options | Loss:
     """Shake hands with a child and remember what it negotiates."""
-    result = await Handshake(plan, max_frame=max_frame, loop=asyncio.get_running_loop()).run()
+    try:
+        result = await Handshake(plan, max_frame=max_frame, loop=asyncio.get_running_loop()).run()
+    except Exception:  # noqa: BLE001 - a fault of ours ends neither the start nor the probes of a breaker
+        _log.exception("handshake with %s at %s", plan.name, plan.endpoint)
+        return Loss("other", "internal error")
     if isinstance(result, Options):
         knowledge.learn(plan.name, result)
     return result

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mmx.aio.dial import Dialling
 from mmx.aio.handshake import OFFER, shake_hands
 from mmx.core.action import Loss
 from mmx.core.negotiation import Knowledge
@@ -93,3 +94,12 @@ async def test_a_child_whose_socket_is_not_known() -> None:
     plan = ChildPlan("scanner", "unknown:/etc/x: cannot be read")
     loss = await shake_hands(plan, Knowledge(), max_frame=LIMIT)
     assert loss == Loss("missing", "where scanner listens is not known: /etc/x: cannot be read")
+
+
+async def test_a_fault_is_told_as_a_loss(
+    child: FakeChild, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Dialling, "start", lambda _: 1 // 0)
+    result, _ = await shake(child.endpoint)
+    assert result == Loss("other", "internal error")
+    assert "ZeroDivisionError" in caplog.text
