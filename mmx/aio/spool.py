@@ -95,11 +95,12 @@ class FileSpool:
         """`size` bytes from `offset`, fewer at the end. OSError if the disk fails."""
         if self._file < 0:
             return bytes(self._memory[offset : offset + size])
+        size = min(size, self._size - offset)
         parts: list[bytes] = []
         while size > 0:
             part = os.pread(self._file, size, offset)
-            if not part:
-                break
+            if not part:  # less than was written: taken for the end, it would hide content from a child
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
             parts.append(part)
             offset += len(part)
             size -= len(part)

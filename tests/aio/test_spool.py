@@ -126,6 +126,16 @@ def test_a_full_disk_refuses_the_content(directory: Path, caplog: pytest.LogCapt
     spool.close()
 
 
+def test_a_file_that_lost_its_end_cannot_be_read(directory: Path) -> None:
+    spool = make(directory)
+    assert spool.append(b"x" * 1000)
+    os.ftruncate(spool._file, 500)
+    assert spool.read(0, 500) == b"x" * 500
+    with pytest.raises(OSError, match="Input/output error"):
+        spool.read(400, 200)
+    spool.close()
+
+
 def test_a_forgotten_spool_gives_its_room_back(directory: Path) -> None:
     budget = SpoolBudget(1000)
     spool = make(directory, budget=budget)
