@@ -6,6 +6,7 @@ overrides both.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
 from typing import Final
@@ -51,7 +52,8 @@ async def read_macros(
         async with asyncio.timeout(within):
             output, _ = await process.communicate()
     except TimeoutError:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):  # it has ended, and something it started has not
+            process.kill()
         await process.wait()
         _log.warning("macro lists: Postfix's defaults, because %s did not answer in %g s", postconf, within)
         return POSTFIX_MACROS

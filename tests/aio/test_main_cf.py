@@ -1,16 +1,22 @@
 """The macro lists of main.cf are read from postconf, and its absence or silence harms nothing."""
 
+import os
 from pathlib import Path
 
 from mmx.aio.main_cf import parse, read_macros
 from mmx.core.plan import POSTFIX_MACROS
 from mmx.wire import option
+from tests.aio.peers import until
 
 
 def script(path: Path, text: str) -> str:
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
     return str(path)
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - descriptors
 
 
 def test_names_are_apart_by_blanks_or_commas() -> None:
@@ -43,3 +49,14 @@ async def test_without_postfix_its_defaults_hold(tmp_path: Path) -> None:
 async def test_a_postconf_that_hangs_is_ended(tmp_path: Path) -> None:
     postconf = script(tmp_path / "postconf", "exec sleep 60")
     assert await read_macros(postconf, within=0.1) == POSTFIX_MACROS
+
+
+async def test_a_postconf_that_ends_and_leaves_its_output_open(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    postconf = script(tmp_path / "postconf", f"read _ < {fifo} &")
+    await read_macros(str(tmp_path / "missing"))
+    before = open_files()
+    assert await read_macros(postconf, within=0.2) == POSTFIX_MACROS
+    fifo.write_text("go\n")
+    await until(lambda: open_files() <= before)
