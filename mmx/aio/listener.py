@@ -67,6 +67,11 @@ class Listener:
         except OSError as error:
             raise _explain_bind(self.endpoint, error) from error
 
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the path still leads here: somebody may have removed the socket, or put another there."""
+        return not self._path or self._identity == _identity(self._path)
+
     def permit(self, access: Access) -> None:
         """Change who may use a unix socket of ours."""
         if self._path:
@@ -78,7 +83,7 @@ class Listener:
             acceptor.close()
         for sock in self._sockets:
             sock.close()
-        if self._path and self._identity == _identity(self._path):
+        if self._path and self.is_in_place:
             try:
                 Path(self._path).unlink()
             except OSError:

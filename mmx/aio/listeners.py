@@ -43,14 +43,15 @@ class Listeners:
         if self._inherited:
             return
         access = Access(settings.socket_mode, settings.socket_group)
+        kept = {key: open_ for key, open_ in self._open.items() if open_.is_in_place}
         added: dict[ListenerSettings, Listener] = {}
         try:
             for wanted in settings.listeners:
-                if wanted in self._open:
-                    self._open[wanted].permit(access)
-                else:
+                if wanted not in kept:
                     added[wanted] = listener = await open_listener(wanted, access)
                     listener.serve(self._factory, settings.limits.backlog, self._has_room)
+            for wanted in kept.keys() & set(settings.listeners):
+                kept[wanted].permit(access)
         except MmxError:
             for listener in added.values():
                 listener.close()
@@ -58,6 +59,9 @@ class Listeners:
         for gone in self._open.keys() - set(settings.listeners):
             _log.info("no longer listening on %s", self._open[gone].endpoint)
             self._open.pop(gone).close()
+        for moved in self._open.keys() & added.keys():
+            _log.warning("%s was not there any more and was made anew", added[moved].endpoint)
+            self._open[moved].close()
         self._open |= added
 
     def close(self) -> None:

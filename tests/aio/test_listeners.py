@@ -69,6 +69,42 @@ async def test_a_reload_that_cannot_open_one_changes_none(directory: Path) -> No
     assert os.listdir(directory) == ["c"]  # noqa: PTH208 - as plain as can be
 
 
+async def test_a_reload_that_fails_leaves_the_mode(directory: Path) -> None:
+    listeners = make()
+    a, missing = directory / "a", directory / "none" / "b"
+    await listeners.start(settings_for(a), {})
+    with pytest.raises(UnavailableError):
+        await listeners.change(settings_for(a, missing, mode=0o600))
+    assert stat.S_IMODE(os.lstat(a).st_mode) == 0o660
+    listeners.close()
+
+
+async def test_a_reload_brings_back_a_socket_that_somebody_removed(directory: Path) -> None:
+    listeners = make()
+    a, b = directory / "a", directory / "b"
+    await listeners.start(settings_for(a, b), {})
+    a.unlink()
+    await listeners.change(settings_for(a, b))
+    assert [await answers(path) for path in (a, b)] == [True, True]
+    assert sorted(listeners.names) == [f"unix:{path}" for path in (a, b)]
+    listeners.close()
+    assert os.listdir(directory) == []  # noqa: PTH208 - as plain as can be
+
+
+async def test_a_reload_does_not_touch_what_is_not_ours_any_more(directory: Path) -> None:
+    listeners = make()
+    a = directory / "a"
+    other = directory / "other"
+    other.touch(0o644)
+    await listeners.start(settings_for(a), {})
+    a.unlink()
+    a.symlink_to(other)
+    with pytest.raises(UnavailableError, match="symbolic link"):
+        await listeners.change(settings_for(a, mode=0o666))
+    assert stat.S_IMODE(os.lstat(other).st_mode) == 0o644
+    listeners.close()
+
+
 async def test_a_start_that_cannot_open_one_opens_none(directory: Path) -> None:
     listeners = make()
     with pytest.raises(UnavailableError):
