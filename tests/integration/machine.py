@@ -131,11 +131,6 @@ class Machine:
         """A property of a unit."""
         return self.run(f"systemctl show -P {name} {unit}").strip()
 
-    def mark(self) -> str:
-        """The place in the journal where it ends now."""
-        shown = self.run("journalctl --sync; journalctl -n 1 --show-cursor --no-pager -o cat")
-        return shown.rpartition("-- cursor: ")[2].strip()
-
     def connect(self, port: int = 25) -> socket.socket:
         """A connection to a port of the machine's loopback."""
         made: list[socket.socket | Exception] = []
@@ -228,7 +223,15 @@ class MailHost(Machine):
     def log(self, since: str = "") -> str:
         """What mmx has logged, behind a cursor of `mark`."""
         after = f"--after-cursor={shlex.quote(since)}" if since else ""
-        return self.run(f"journalctl --sync; journalctl -u mmx.service -o cat --no-pager {after}")
+        return self.run(f"journalctl --sync; journalctl -t mmx -o cat --no-pager {after}")
+
+    def mark(self) -> str:
+        """The place in the log of mmx where it ends now.
+
+        An entry of mmx itself: journalctl leaves the first match behind a cursor out if that is no match.
+        """
+        shown = self.run("journalctl --sync; journalctl -t mmx -n 1 --show-cursor --no-pager -o cat")
+        return shown.rpartition("-- cursor: ")[2].strip()
 
     def logs(self, text: str, since: str = "", limit: float = 30.0) -> None:
         """Wait for a line of mmx."""
