@@ -31,6 +31,7 @@ from mmx.settings.show import show, show_json
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (that of the process when None); returns the exit code."""
+    _replace_closed_output()
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
     if rest and options.command is None:
@@ -159,6 +160,13 @@ def _tell(*lines: str) -> None:
     with suppress(BrokenPipeError):
         for line in lines:
             print(line, file=sys.stderr)
+
+
+def _replace_closed_output() -> None:
+    """Python has None for a stream whose descriptor whoever started mmx has closed."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  # open until the end
 
 
 def _close_output() -> None:

@@ -244,3 +244,12 @@ def test_a_closed_pipe_ends_cleanly(config: Path, text: str, option: str, code: 
         else:
             assert process.stderr.read() == b""
         assert process.wait() == code
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize(("text", "code"), [("detect: false", 0), ("no_such_key: 1", 78)])
+def test_closed_output_changes_no_exit_code(config: Path, closed: str, text: str, code: int) -> None:
+    config.write_text(f"{text}\n")
+    command = f'exec "$@" {closed}'
+    arguments = [sys.executable, "-m", "mmx", "--config", str(config), "--check-config"]
+    assert subprocess.run(["sh", "-c", command, "sh", *arguments], check=False).returncode == code
