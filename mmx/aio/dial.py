@@ -42,6 +42,9 @@ _REASONS: Final = {
     errno.EAGAIN: "busy",
 } | dict.fromkeys(SHORTAGES - {errno.EAGAIN}, "resources")
 
+# What to tell of several addresses: one that refuses says more than one this machine has no way to.
+_TELLING: Final = {"timeout": 0, "refused": 1}
+
 # RFC 6761, 6.3: this name always means the loopback addresses, so no resolver is asked.
 _LOCALHOST: Final = ("127.0.0.1", "::1")
 
@@ -166,7 +169,7 @@ class Dialling:
             if isinstance(result, socket.socket):
                 return result
             losses.append(result)
-        return next((loss for loss in losses if loss.reason == "timeout"), losses[-1])
+        return min(losses, key=lambda loss: _TELLING.get(loss.reason, len(_TELLING)))
 
     async def _connect_to(
         self, address: "Address", within: float, endpoint: InetEndpoint

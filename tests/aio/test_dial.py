@@ -124,6 +124,21 @@ async def test_a_name_without_an_address(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "nowhere.invalid" in attempt.failures[0].detail
 
 
+async def test_a_name_one_of_whose_addresses_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """localhost where IPv6 is switched off."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    addresses = [(socket.AF_INET, (host, port)) for host in ("127.0.0.1", "255.255.255.255")]
+
+    async def both(endpoint: InetEndpoint) -> list[module.Address]:
+        return list(addresses)
+
+    monkeypatch.setattr(module, "resolve", both)
+    attempt = Attempt(f"inet:localhost:{port}")
+    await until(lambda: attempt.failures)
+    assert attempt.failures[0].reason == "refused"
+
+
 async def test_a_name_that_is_none() -> None:
     attempt = Attempt(f"inet:{'a' * 64}.example.net:25")
     await until(lambda: attempt.failures)
