@@ -34,6 +34,7 @@ class Reach:
         self._knowledge = knowledge
         self._max_frame = max_frame
         self._loop = loop
+        self._kept: frozenset[tuple[str, str]] | None = None
         self._breakers: dict[tuple[str, str], Breaker] = {}
         self._probes: dict[tuple[str, str], asyncio.Task[None]] = {}
 
@@ -70,6 +71,8 @@ class Reach:
 
     def failed(self, plan: ChildPlan, reason: str) -> None:
         """A session could not connect to the child or not negotiate with it; `reason` as in Loss."""
+        if self._kept is not None and _key(plan) not in self._kept:
+            return  # a session from before the reload: nobody else dials there, and no probe would end
         if reason == "timeout":
             breaker = self._breakers.setdefault(_key(plan), Breaker())
             if breaker.timed_out(self._loop.time()):
@@ -88,8 +91,8 @@ class Reach:
 
     def keep_only(self, plans: Iterable[ChildPlan]) -> None:
         """Forget the breakers of children that are not in the chain any more, or have moved."""
-        kept = {_key(plan) for plan in plans}
-        for key in self._breakers.keys() - kept:
+        self._kept = frozenset(_key(plan) for plan in plans)
+        for key in self._breakers.keys() - self._kept:
             del self._breakers[key]
             if key in self._probes:
                 self._probes.pop(key).cancel()

@@ -125,4 +125,7 @@ async def test_a_child_that_moved_starts_anew() -> None:
     reach.keep_only([new])
     assert not reach.is_down(old)
     await asyncio.sleep(0)
+    for _ in range(3):
+        reach.failed(old, "timeout")
+    assert not reach.is_down(old)
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "probe a"]
