@@ -17,7 +17,7 @@ DROP_IN = "/etc/systemd/system/mmx.service.d/lab.conf"
 
 @pytest.fixture
 def host(mail_host: MailHost) -> MailHost:
-    assert mail_host.send()[0] == 250
+    assert eventually(lambda: mail_host.send()[0] == 250, 60.0), mail_host.send()
     return mail_host
 
 
