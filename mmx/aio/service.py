@@ -36,26 +36,12 @@ from mmx.errors import EX_OK, MmxError, PermissionsError, SettingsError
 from mmx.observe import log
 from mmx.settings.load import FilesOnly, Loaded, Loader
 from mmx.settings.model import Settings
+from mmx.wire import option
 from mmx.wire.payload import Options
 
 OLDEST_UVLOOP: Final = (0, 23)
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
-_ACTION_NAMES: Final = (
-    *(
-        "ADDHDRS",
-        "CHGBODY",
-        "ADDRCPT",
-        "DELRCPT",
-        "CHGHDRS",
-        "QUARANTINE",
-        "CHGFROM",
-        "ADDRCPT_PAR",
-        "SETSYMLIST",
-    ),
-)
-"""Names of the action bits, lowest first (N1)."""
 
 _log = logging.getLogger(__name__)
 
@@ -262,7 +248,7 @@ def _report(plan: ChildPlan, result: Options | Loss) -> None:
             plan.unreachable,
         )
         return
-    actions = [name for bit, name in enumerate(_ACTION_NAMES) if result.actions >> bit & 1]
+    actions = [name for bit, name in enumerate(option.ACTION_NAMES) if result.actions >> bit & 1]
     _log.info(
         "child %s at %s: version %d, may use %s, protocol %#x",
         plan.name,

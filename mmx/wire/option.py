@@ -20,6 +20,18 @@ CHGFROM: Final = 1 << 6
 ADDRCPT_PAR: Final = 1 << 7
 SETSYMLIST: Final = 1 << 8
 ALL_ACTIONS: Final = 0x1FF
+ACTION_NAMES: Final = (
+    "ADDHDRS",
+    "CHGBODY",
+    "ADDRCPT",
+    "DELRCPT",
+    "CHGHDRS",
+    "QUARANTINE",
+    "CHGFROM",
+    "ADDRCPT_PAR",
+    "SETSYMLIST",
+)
+"""Names of the action bits, lowest first."""
 
 NOCONNECT: Final = 1 << 0
 NOHELO: Final = 1 << 1
