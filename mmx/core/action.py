@@ -1,7 +1,7 @@
 """What a session asks of its driver, in order, after the outboxes were written.
 
-Effects are imperatives (`Dial`, `Close`, ...); notes are facts for logs, metrics and the breaker (`Ready`,
-`ChildFailed`, `MessageEnded`, `Remark`). `Loss` goes the other way: what happened to a child's connection.
+Effects are imperatives (`Dial`, `Close`, `LookUp`, ...); notes are facts for logs, metrics and the breaker
+(`Ready`, `ChildFailed`, `MessageEnded`, `Remark`). `Loss` goes the other way: what happened to a child's connection.
 """
 
 from dataclasses import dataclass
@@ -35,6 +35,13 @@ class PauseMta(NamedTuple):
 
 class ResumeMta(NamedTuple):
     """Read from the MTA again."""
+
+
+class LookUp(NamedTuple):
+    """Ask these DNS lists about a client's address; answer each with `looked_up`."""
+
+    address: str
+    lists: tuple[str, ...]
 
 
 class Ready(NamedTuple):
@@ -115,4 +122,4 @@ class MessageEnded(NamedTuple):
     record: MessageRecord
 
 
-Action = Dial | Close | CloseMta | PauseMta | ResumeMta | Ready | ChildFailed | MessageEnded | Remark
+Action = Dial | Close | CloseMta | PauseMta | ResumeMta | LookUp | Ready | ChildFailed | MessageEnded | Remark

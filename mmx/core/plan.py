@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from mmx.core.condition import Condition
 from mmx.wire import option
 
 ACCEPT: Final = "accept"
@@ -52,6 +53,14 @@ POSTFIX_MACROS: Final[Mapping[int, tuple[bytes, ...]]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
+class After:
+    """`child` must have given one of the replies `said`: continue, accept, tempfail, reject, discard."""
+
+    child: str
+    said: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class ChildPlan:
     """One child of the chain."""
 
@@ -72,6 +81,20 @@ class ChildPlan:
     """For header, body and end of message; restarted by the child's PROGRESS."""
     pipelining: bool = False
     """A libmilter program may get its content without waiting for each reply."""
+    when: Condition | None = None
+    """The mail that it sees; None: all."""
+    after: After | None = None
+    """It sees only mail of which an earlier child has said this."""
+    only_matching: bool = False
+    """It sees only the recipients that satisfy `when`."""
+    max_size: int | None = None
+    """A message with more bytes of header and body is taken from it."""
+    set_macros: tuple[tuple[bytes, bytes], ...] = ()
+    """Macros with these values, whatever the MTA sends; names as the protocol spells them."""
+    verdicts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """A word of its verdicts (reject, tempfail, discard, quarantine) to the one that counts instead; that may
+    also be accept.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +129,9 @@ class Chain:
     base_macros: Mapping[int, tuple[bytes, ...]] = field(default_factory=lambda: POSTFIX_MACROS)
     """Stage to names: what the MTA sends when no list is asked for (N15)."""
     name_in_reply: bool = False
+    condition_macros: Mapping[int, tuple[bytes, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """Stage to names that conditions need; asked of the MTA beyond `base_macros`."""
+    dns_lists: tuple[str, ...] = ()
+    """DNS lists that conditions ask; looked up once a session."""
+    trusted_domain: Condition | None = None
+    """Where it holds at MAIL, every child gets the macro {trusted_domain} with the value yes."""

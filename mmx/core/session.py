@@ -14,6 +14,7 @@ from math import inf
 from mmx.core import commands, feeding, links, replies, settling
 from mmx.core.action import Action, Loss, PauseMta, Remark, ResumeMta
 from mmx.core.child import Child, Link
+from mmx.core.condition import Truth
 from mmx.core.content import NewSpool
 from mmx.core.event import Event
 from mmx.core.negotiation import Knowledge
@@ -73,6 +74,8 @@ class Session:
         new_spool: NewSpool = MemorySpool,
         refusal: str = "",
         refuse_mail: Callable[[], str] = _never,
+        listener: str = "",
+        stressed: bool = False,
     ) -> None:
         self._state = State(
             chain,
@@ -82,6 +85,8 @@ class Session:
             new_spool=new_spool,
             refusal=refusal,
             refuse_mail=refuse_mail,
+            listener=listener,
+            stressed=stressed,
         )
         self.mta_out = self._state.mta_out
         """Bytes for the MTA; the shell joins, writes and clears them."""
@@ -189,6 +194,12 @@ class Session:
         """The MTA's bytes are no frames."""
         if not self._state.finished:
             commands.violate(self._state, why)
+
+    def looked_up(self, dns_list: str, listed: Truth) -> None:
+        """The answer of a DNS list to `LookUp`: YES, NO, or UNKNOWN if it gave none."""
+        if not self._state.finished:
+            self._state.listed[dns_list] = listed
+            self._run()
 
     def set_chain(self, chain: Chain) -> None:
         """A reload: the new chain holds from the next MAIL on."""

@@ -13,6 +13,7 @@ from typing import Final
 
 from mmx.core.action import Action
 from mmx.core.child import Child
+from mmx.core.condition import Truth
 from mmx.core.content import Content, NewSpool
 from mmx.core.event import Event
 from mmx.core.mta import Phase
@@ -103,6 +104,8 @@ class State:
         "inbox",
         "inbox_paused",
         "knowledge",
+        "listed",
+        "listener",
         "local_mail",
         "macros",
         "message_deadline",
@@ -124,6 +127,7 @@ class State:
         "refuse_mail",
         "requested",
         "serial",
+        "stressed",
         "transaction",
         "unknown",
         "verdict",
@@ -139,6 +143,8 @@ class State:
         new_spool: NewSpool,
         refusal: str,
         refuse_mail: Callable[[], str],
+        listener: str,
+        stressed: bool,
     ) -> None:
         self.chain = chain
         self.next_chain: Chain | None = None
@@ -149,6 +155,10 @@ class State:
         """Why this session takes no mail: no child is dialled, every MAIL gets 451. "" if it does."""
         self.refuse_mail = refuse_mail
         """Asked at each MAIL: why it cannot be taken now, "" if it can."""
+        self.listener = listener
+        """Name of the listener that the MTA came by."""
+        self.stressed = stressed
+        """Many sessions were open when this one began."""
         self.children = [] if refusal else [Child(plan) for plan in chain.children]
 
         self.now = now
@@ -180,6 +190,8 @@ class State:
     def forget_client(self) -> None:
         """Nothing is known of an SMTP client: at the start, and when the link goes on to another one."""
         self.macros.clear()
+        self.listed: dict[str, Truth] = {}
+        """What DNS lists say of the client's address, as far as they have answered."""
         self.greeting: Event | None = None
         self.helo: Event | None = None
         self.unknown: Event | None = None
