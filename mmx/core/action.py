@@ -1,7 +1,8 @@
 """What a session asks of its driver, in order, after the outboxes were written.
 
 Effects are imperatives (`Dial`, `Close`, `LookUp`, ...); notes are facts for logs, metrics and the breaker
-(`Ready`, `ChildFailed`, `MessageEnded`, `Remark`). `Loss` goes the other way: what happened to a child's connection.
+(`Ready`, `ChildFailed`, `MessageEnded`, `Remark`). `Loss` goes the other way: what happened to a child's
+connection.
 """
 
 from dataclasses import dataclass

@@ -143,8 +143,8 @@ class State:
         new_spool: NewSpool,
         refusal: str,
         refuse_mail: Callable[[], str],
-        listener: str,
-        stressed: bool,
+        listener: str = "",
+        stressed: bool = False,
     ) -> None:
         self.chain = chain
         self.next_chain: Chain | None = None
@@ -163,6 +163,10 @@ class State:
 
         self.now = now
         self.actions: list[Action] = []
+        self._begin_link()
+
+    def _begin_link(self) -> None:
+        """The MTA has connected and said nothing yet."""
         self.mta_out: list[bytes] = []
         self.mta_blocked = False
         self.mta_stalled = False
@@ -179,7 +183,7 @@ class State:
         """Frames that came while the MTA was owed a reply."""
         self.inbox_paused = False
 
-        self.quiet_since = now
+        self.quiet_since = self.now
         """When the MTA last sent a command or got its answer: the idle limit runs from here (S9)."""
         self.handling = 0
         """Command that is being done (a code), 0 between commands."""
