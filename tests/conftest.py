@@ -41,6 +41,8 @@ def logger_restored() -> Iterator[None]:
     logger = logging.getLogger("mmx")
     handlers, propagate, level = logger.handlers[:], logger.propagate, logger.level
     yield
+    for handler in set(logger.handlers) - set(handlers):
+        handler.close()
     logger.handlers[:], logger.propagate = handlers, propagate
     logger.setLevel(level)
 

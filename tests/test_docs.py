@@ -1,18 +1,23 @@
 """The pages in docs/ against the code: what they list is what there is, and every link leads somewhere."""
 
+import json
+import logging
 import re
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from mmx.aio.outages import Outages
+from mmx.aio.throttle import Throttle
 from mmx.cli import main
 from mmx.core.action import ChildFailed, ChildRecord, MessageRecord
 from mmx.core.child import Child
 from mmx.core.plan import ChildPlan
 from mmx.core.plan import Limits as CoreLimits
 from mmx.errors import EX_CONFIG, EX_NOPERM, EX_OK, EX_SOFTWARE, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE
-from mmx.observe.message_line import failure_line, message_line
+from mmx.observe.log import JsonFormatter, Line
+from mmx.observe.message_line import MessageLine, failure_line
 from mmx.settings.model import ChildSettings, Limits, Settings
 from mmx.settings.show import show
 
@@ -57,16 +62,39 @@ def test_page_of_limits_has_every_bound(limits: type) -> None:
     assert [field.name for field in fields(limits) if f"`{field.name}`" not in page] == []
 
 
-def test_page_of_the_log_has_every_field() -> None:
-    child = ChildRecord("clamav", "reject", "EOM", 0.1, "why")
+def every_line() -> list[Line]:
+    """Lines with all fields that lines of their kind can have."""
+    child = ChildRecord("NAME", "reject", "EOM", 0.1, "why")
     texts = (b"queue", b"client", b"helo", b"sender")
-    record = MessageRecord("s", *texts, 1, 1, 1, "reject", b"550 no", "clamav", "why", 0.1, (child,))
-    failed = ChildFailed(Child(ChildPlan("clamav")), "EOM", "eof", "closed", "accept")
-    lines = message_line(record).replace("child.clamav", "child.NAME") + " " + failure_line("s", failed)
+    record = MessageRecord("s", *texts, 1, 1, 1, "reject", b"550 no", "NAME", "why", 0.1, (child,))
+    plan, outages = ChildPlan("NAME", "unix:/run/name"), Outages(Throttle(60.0))
+    failed = ChildFailed(Child(plan), "EOM", "eof", "closed", "accept")
+    outages.failed(failed, 0.0)
+    back = outages.answered(plan, 1.0)
+    assert back is not None
+    return [MessageLine(record), failure_line("s", failed), back]
+
+
+def test_page_of_the_log_has_every_field() -> None:
     page = (REFERENCE / "log-line.md").read_text()
-    names = re.findall(r"([a-zA-Z_.]+)=", lines)
-    assert len(names) >= 19
+    names = [name for line in every_line() for name in re.findall(r"([a-zA-Z_.]+)=", str(line))]
+    assert len(names) >= 23
     assert [name for name in names if f"| `{name}` |" not in page] == []
+
+
+def test_page_of_the_log_has_every_field_of_its_objects() -> None:
+    page = (REFERENCE / "log-line.md").read_text()
+    for line in every_line():
+        record = logging.LogRecord("mmx", logging.INFO, "", 0, line, None, None)
+        entry = json.loads(JsonFormatter().format(record))
+        share = entry.pop("child", {})
+        if isinstance(share, dict):
+            assert set(share) == {"NAME"}
+            entry |= {f"child.NAME.{key}": value for key, value in share["NAME"].items()}
+        assert [key for key in entry if f"| `{key}` |" not in page] == []
+        # Whatever stands in the text is a field of the object.
+        in_text = set(re.findall(r"([a-zA-Z_.]+)=", str(line))) - {"child.NAME", "child"}
+        assert in_text <= set(entry)
 
 
 def test_page_of_the_command_line_has_every_option(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 from mmx.aio.breaker import Breaker
 from mmx.aio.dial import Dialling
 from mmx.aio.handshake import shake_hands
+from mmx.aio.outages import Outages
 from mmx.aio.stream import Stream
 from mmx.core.action import Loss
 from mmx.core.negotiation import Knowledge
@@ -30,8 +31,11 @@ _endpoint = lru_cache(maxsize=256)(parse_child_endpoint)
 class Reach:
     """Breakers and probes of all children. `max_frame` bounds what a probe reads."""
 
-    def __init__(self, knowledge: Knowledge, *, max_frame: int, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, knowledge: Knowledge, *, outages: Outages, max_frame: int, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self._knowledge = knowledge
+        self._outages = outages
         self._max_frame = max_frame
         self._loop = loop
         self._kept: frozenset[tuple[str, str]] | None = None
@@ -66,8 +70,11 @@ class Reach:
     def succeeded(self, plan: ChildPlan) -> None:
         """A session shook hands with the child."""
         breaker = self._breakers.get(_key(plan))
-        if breaker is not None and breaker.succeeded():
-            _log.warning("child %s at %s answers again", plan.name, plan.endpoint)
+        if breaker is not None:
+            breaker.succeeded()
+        back = self._outages.answered(plan, self._loop.time())
+        if back is not None:
+            _log.warning(back)
 
     def failed(self, plan: ChildPlan, reason: str) -> None:
         """A session could not connect to the child or not negotiate with it; `reason` as in Loss."""
@@ -91,6 +98,8 @@ class Reach:
 
     def keep_only(self, plans: Iterable[ChildPlan]) -> None:
         """Forget the breakers of children that are not in the chain any more, or have moved."""
+        plans = tuple(plans)
+        self._outages.keep_only(plans)
         self._kept = frozenset(_key(plan) for plan in plans)
         for key in self._breakers.keys() - self._kept:
             del self._breakers[key]

@@ -14,6 +14,7 @@ from typing import Final
 
 from mmx.aio.dial import Dialling
 from mmx.aio.driver import ChildLink, Driver
+from mmx.aio.outages import Outages
 from mmx.aio.reach import Reach
 from mmx.aio.spool import FileSpool, SpoolBudget
 from mmx.aio.stream import Stream
@@ -23,7 +24,8 @@ from mmx.core.child import Child
 from mmx.core.negotiation import Knowledge
 from mmx.core.plan import Chain
 from mmx.core.session import Session
-from mmx.observe.message_line import failure_line, message_line
+from mmx.observe.log import Line
+from mmx.observe.message_line import MessageLine, failure_line
 from mmx.settings.model import Settings
 
 REPEAT: Final = 60.0
@@ -69,7 +71,10 @@ class Sessions:
         self.knowledge = Knowledge()
         self.budget = SpoolBudget(settings.limits.max_spool)
         self._spool_directory = Path(settings.spool_directory)
-        self.reach = Reach(self.knowledge, max_frame=settings.limits.max_frame, loop=loop)
+        self._outages = Outages(self._throttle)
+        self.reach = Reach(
+            self.knowledge, outages=self._outages, max_frame=settings.limits.max_frame, loop=loop
+        )
 
     def __len__(self) -> int:
         return len(self._drivers)
@@ -162,7 +167,7 @@ class Sessions:
     def note(self, driver: Driver, note: Ready | ChildFailed | MessageEnded | Remark) -> None:
         name = driver.name
         if isinstance(note, MessageEnded):
-            _log.info("%s", message_line(note.record))
+            _log.info(MessageLine(note.record))
             driver.has_served = True
             if self._draining:
                 self._loop.call_soon(driver.close_if_idle)
@@ -172,11 +177,8 @@ class Sessions:
             if note.step in _HANDSHAKE_STEPS:
                 self.reach.failed(note.child.plan, note.reason)
             self._log_failure(name, note)
-        elif note.level == "error":
-            # A bound is hit by many at once: the line of each message tells of the others.
-            self._log_repeated(note.text, f"session={name} {note.text}")
         else:
-            _log.log(_LEVELS[note.level.upper()], "session=%s %s", name, note.text)
+            self._log_remark(name, note)
 
     def ended(self, driver: Driver) -> None:
         self._drivers.discard(driver)
@@ -207,14 +209,20 @@ class Sessions:
         return "spool is full"
 
     def _log_failure(self, session: str, failed: ChildFailed) -> None:
-        held_back = self._throttle.passes(
-            (failed.child.plan.name, failed.step, failed.reason), self._loop.time()
-        )
-        line = failure_line(session, failed)
+        held_back = self._outages.failed(failed, self._loop.time())
         if held_back is None:
-            _log.debug("%s", line)
+            _log.debug(failure_line(session, failed))
         else:
-            _log.warning("%s%s", line, _more(held_back))
+            _log.warning(failure_line(session, failed, _more(held_back)))
+
+    def _log_remark(self, session: str, remark: Remark) -> None:
+        """What a child does wrong it does in every message, and a bound is hit by many: one line tells it."""
+        level = _LEVELS[remark.level.upper()]
+        held_back: int | None = 0
+        if level > logging.INFO:
+            held_back = self._throttle.passes(remark.text, self._loop.time())
+        text = remark.text + _more(held_back or 0)
+        _log.log(logging.DEBUG if held_back is None else level, Line("", {"session": session}, text))
 
     def _log_repeated(self, kind: str, text: str) -> None:
         held_back = self._throttle.passes(kind, self._loop.time())

@@ -5,34 +5,36 @@ objects. Text that came with mail may hold anything, so whatever is put in a lin
 `fields`, or by hand): no line can be forged and no terminal driven by a sender. At last the
 formatters escape what is left of control characters.
 
-    log.info("message done %s", fields(session="7f3a", qid="4XXx", child="opendkim", verdict="accept", ms=12))
-    -> message done session=7f3a qid=4XXx child=opendkim verdict=accept ms=12
+A line with fields is a `Line`, which the logger gets as its message. Text and objects are both made of it:
+
+    log.info(Line("message", {"session": "7f3a", "verdict": "accept", "seconds": 0.012}))
+    -> message session=7f3a verdict=accept seconds=0.012
+    -> {"time": ..., "level": "info", "event": "message", "text": "message", "session": "7f3a", ...}
 
 Tracebacks follow their line, each line of them with the same priority, or inside the JSON object.
+
+Lines go to standard error, or to syslogd (mmx.observe.syslog) where standard error leads nowhere: a terminal
+has a reader, and so has the pipe, socket or file that systemd, a container or a supervisor put there; a null
+device has none.
 """
 
+import io
 import json
 import logging
 import os
 import re
+import stat
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, TextIO
 
-from mmx.settings.model import LogFormat, LogLevel, LogSettings
+from mmx.observe.syslog import SYSLOG, SyslogHandler, severity
+from mmx.settings.model import LogFormat, LogLevel, LogSettings, LogTarget
 
 LONGEST_TEXT: Final = 200
 LOGGER: Final = "mmx"
 
-# syslog(3) priorities, as sd-daemon(3) prefixes them.
-_PRIORITIES: Final = {
-    logging.CRITICAL: 2,
-    logging.ERROR: 3,
-    logging.WARNING: 4,
-    logging.INFO: 6,
-    logging.DEBUG: 7,
-}
 _LEVELS: Final = {
     LogLevel.ERROR: logging.ERROR,
     LogLevel.WARNING: logging.WARNING,
@@ -64,25 +66,70 @@ def fields(**values: object) -> str:
     return " ".join(f"{key}={_value(value)}" for key, value in values.items() if value is not None)
 
 
-def set_up(
-    settings: LogSettings, stream: TextIO | None = None, environment: Mapping[str, str] = os.environ
-) -> logging.Logger:
-    """Send the lines of the logger "mmx" to `stream` (standard error) in the form the settings ask for.
+class Line:
+    """A line with fields: what happened in a word or two, the fields, and what else is to be told.
 
-    Plain text becomes text for journald when the stream is the one that systemd connected to it. To be called
-    again after a reload, when form and level may be others.
+    Fields are strings, bytes (escaped in every form), numbers, or None (left out).
+    """
+
+    __slots__ = ("_values", "event", "told")
+
+    def __init__(self, event: str, values: Mapping[str, object], told: str = "") -> None:
+        self.event = event
+        self._values = values
+        self.told = told
+
+    def __str__(self) -> str:
+        head = " ".join(part for part in (self.event, fields(**self._values)) if part)
+        return (": " if self.event else " ").join(part for part in (head, self.told) if part)
+
+    def values(self) -> Mapping[str, object]:
+        """The fields as an object has them, where they may be maps of fields."""
+        return self._values
+
+    @property
+    def text(self) -> str:
+        """The line without its fields."""
+        return ": ".join(part for part in (self.event, self.told) if part)
+
+
+def set_up(
+    settings: LogSettings,
+    stream: TextIO | None = None,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    syslog: str = SYSLOG,
+) -> logging.Logger:
+    """Send the lines of the logger "mmx" to where the settings say, in the form they ask for.
+
+    `stream` stands for standard error. Plain text becomes text for journald when the stream is the one that
+    systemd connected to it. To be called again after a reload, when all may be other.
     """
     target = sys.stderr if stream is None else stream
     form = settings.format
     if form is LogFormat.PLAIN and is_journal(target, environment):
         form = LogFormat.JOURNAL
-    handler = logging.StreamHandler(target)
+    handler: logging.Handler = logging.StreamHandler(target)
     handler.setFormatter(_FORMATTERS[form]())
+    if settings.to is LogTarget.SYSLOG or (settings.to is LogTarget.AUTO and leads_nowhere(target)):
+        form = LogFormat.JSON if form is LogFormat.JSON else LogFormat.PLAIN
+        formatter = JsonFormatter() if form is LogFormat.JSON else BareFormatter()
+        handler = SyslogHandler(syslog, handler, formatter)
     logger = logging.getLogger(LOGGER)
+    for former in logger.handlers:
+        former.close()
     logger.handlers[:] = [handler]
     logger.propagate = False
     logger.setLevel(_LEVELS[settings.level])
     return logger
+
+
+def leads_nowhere(stream: TextIO) -> bool:
+    """Whether nobody reads a stream: it is closed, or a device such as /dev/null that is no terminal."""
+    try:
+        return stat.S_ISCHR(os.fstat(stream.fileno()).st_mode) and not stream.isatty()
+    except (OSError, ValueError):
+        return isinstance(stream, io.TextIOWrapper)
 
 
 def is_journal(stream: TextIO, environment: Mapping[str, str]) -> bool:
@@ -94,12 +141,11 @@ def is_journal(stream: TextIO, environment: Mapping[str, str]) -> bool:
     return environment.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
-class PlainFormatter(logging.Formatter):
-    """LEVEL and text, for a terminal or a file."""
+class BareFormatter(logging.Formatter):
+    """Text alone, for a collector that has the level beside it."""
 
     def format(self, record: logging.LogRecord) -> str:
-        lines = self.lines(record)
-        return "\n".join([f"{record.levelname.lower()}: {lines[0]}", *lines[1:]])
+        return "\n".join(self.lines(record))
 
     def lines(self, record: logging.LogRecord) -> list[str]:
         """The message as one safe line, and the lines of its traceback."""
@@ -110,20 +156,34 @@ class PlainFormatter(logging.Formatter):
         return lines
 
 
-class JournalFormatter(PlainFormatter):
+class PlainFormatter(BareFormatter):
+    """LEVEL and text, for a terminal or a file."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{record.levelname.lower()}: {super().format(record)}"
+
+
+class JournalFormatter(BareFormatter):
     """Each line behind its priority in angle brackets; journald adds the time."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return "\n".join(f"<{_priority(record.levelno)}>{line}" for line in self.lines(record))
+        return "\n".join(f"<{severity(record.levelno)}>{line}" for line in self.lines(record))
 
 
-class JsonFormatter(PlainFormatter):
-    """One JSON object a line: time (RFC 3339, UTC), level, text, and the traceback if there is one."""
+class JsonFormatter(BareFormatter):
+    """One JSON object a line: time (RFC 3339, UTC), level, the text and the fields of a `Line`, and the
+    traceback if there is one.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         text, *trace = self.lines(record)
         stamp = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         entry: dict[str, object] = {"time": stamp, "level": record.levelname.lower(), "text": text}
+        if isinstance(record.msg, Line):
+            if record.msg.event:
+                entry["event"] = record.msg.event
+            entry["text"] = _CONTROL.sub(_as_hex, record.msg.text)
+            entry |= _plain_values(record.msg.values())
         if trace:
             entry["traceback"] = trace
         return json.dumps(entry)
@@ -136,8 +196,19 @@ _FORMATTERS: Final = {
 }
 
 
-def _priority(level: int) -> int:
-    return next((number for floor, number in _PRIORITIES.items() if level >= floor), 7)
+def _plain_values(values: Mapping[str, object]) -> dict[str, object]:
+    """Fields as JSON has them: strings escaped as in text, numbers as they are, None left out."""
+    return {key: _plain(value) for key, value in values.items() if value is not None}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return _plain_values(value)
+    if isinstance(value, float):
+        return round(value, 3)
+    if isinstance(value, int):
+        return value
+    return escape(value if isinstance(value, bytes | str) else str(value))
 
 
 def _value(value: object) -> str:

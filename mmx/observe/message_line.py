@@ -12,7 +12,7 @@ one line whatever a peer sends.
 from typing import Final
 
 from mmx.core.action import ChildFailed, ChildRecord, MessageRecord
-from mmx.observe.log import escape, fields
+from mmx.observe.log import Line, escape, fields
 
 LONGEST_DETAIL: Final = 600
 """Characters of the explanation of a failure: it names paths and says what to do."""
@@ -27,9 +27,27 @@ _WHAT_TO_TRY: Final = {
 """For failures whose detail says only what happened; that of a failed connect says what to try itself."""
 
 
-def message_line(record: MessageRecord) -> str:
-    """The line of one message."""
-    values: dict[str, object] = {
+class MessageLine(Line):
+    """The line of one message, made when it is written."""
+
+    __slots__ = ("_record",)
+
+    def __init__(self, record: MessageRecord) -> None:
+        super().__init__("message", {})
+        self._record = record
+
+    def __str__(self) -> str:
+        shares = {f"child.{child.name}": _share(child) for child in self._record.children}
+        return f"{self.event} {fields(**_facts(self._record), **shares)}"
+
+    def values(self) -> dict[str, object]:
+        """The fields; those of the children are in a map, by name."""
+        shares = {child.name: _share_fields(child) for child in self._record.children}
+        return {**_facts(self._record), "child": shares}
+
+
+def _facts(record: MessageRecord) -> dict[str, object]:
+    return {
         "session": record.session,
         "queue_id": record.queue_id or None,
         "client": record.client or None,
@@ -44,23 +62,30 @@ def message_line(record: MessageRecord) -> str:
         "why": record.why or None,
         "seconds": record.seconds,
     }
-    values.update({f"child.{child.name}": _share(child) for child in record.children})
-    return f"message {fields(**values)}"
 
 
-def failure_line(session: str, failed: ChildFailed) -> str:
-    """The line of a child that failed; the detail says what to try."""
+def failure_line(session: str, failed: ChildFailed, more: str = "") -> Line:
+    """The line of a child that failed; the detail says what to try. `more` is added at the end."""
     plan = failed.child.plan
-    values = fields(
-        session=session,
-        child=plan.name,
-        socket=plan.endpoint or None,
-        step=failed.step,
-        reason=failed.reason,
-        action=failed.action or None,
-    )
+    values = {
+        "session": session,
+        "child": plan.name,
+        "socket": plan.endpoint or None,
+        "step": failed.step,
+        "reason": failed.reason,
+        "action": failed.action or None,
+    }
     told = [escape(text, LONGEST_DETAIL) for text in (failed.detail, _WHAT_TO_TRY.get(failed.reason)) if text]
-    return f"child failed {values}" + (f": {'; '.join(told)}" if told else "")
+    return Line("child failed", values, "; ".join(told) + more)
+
+
+def _share_fields(child: ChildRecord) -> dict[str, object]:
+    return {
+        "verdict": child.verdict,
+        "command": child.stage or None,
+        "seconds": child.seconds,
+        "detail": child.detail or None,
+    }
 
 
 def _share(child: ChildRecord) -> str:

@@ -26,6 +26,7 @@ from mmx.settings.model import (
     LogFormat,
     LogLevel,
     LogSettings,
+    LogTarget,
     Macros,
     MetricsSettings,
     Mode,
@@ -173,6 +174,7 @@ def _log(part: Section) -> LogSettings:
     log = LogSettings(
         part.take("format", values.choice(LogFormat), DEFAULTS.log.format),
         part.take("level", values.choice(LogLevel), DEFAULTS.log.level),
+        part.take("to", values.choice(LogTarget), DEFAULTS.log.to),
     )
     part.finish()
     return log

@@ -54,6 +54,14 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+class LogTarget(StrEnum):
+    """Where log lines go: to syslogd where standard error leads nowhere, or to the one named."""
+
+    AUTO = "auto"
+    STDERR = "stderr"
+    SYSLOG = "syslog"
+
+
 class LogLevel(StrEnum):
     """The least severe messages that are logged."""
 
@@ -178,10 +186,11 @@ class MetricsSettings:
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    """Where log lines go is standard error; this is how they look and which are written."""
+    """How log lines look, which are written, and where they go."""
 
     format: LogFormat = LogFormat.PLAIN
     level: LogLevel = LogLevel.INFO
+    to: LogTarget = LogTarget.AUTO
 
 
 DEFAULT_ENDPOINT: Final = UnixEndpoint("/var/spool/postfix/mmx/mmx.sock")

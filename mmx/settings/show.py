@@ -109,6 +109,7 @@ def _rows(settings: Settings) -> Iterator[Row]:
     yield ("log",), None
     yield ("log", "format"), settings.log.format
     yield ("log", "level"), settings.log.level
+    yield ("log", "to"), settings.log.to
     yield ("conditions",), None
     for name, condition in settings.conditions:
         yield ("conditions", name), _condition(condition)

@@ -7,8 +7,11 @@ import pytest
 
 from mmx.aio import breaker
 from mmx.aio.dial import Dialling
+from mmx.aio.outages import Outages
 from mmx.aio.reach import Reach
-from mmx.core.action import Loss
+from mmx.aio.throttle import Throttle
+from mmx.core.action import ChildFailed, Loss
+from mmx.core.child import Child
 from mmx.core.negotiation import Knowledge
 from mmx.core.plan import ChildPlan
 from tests.aio.peers import LIMIT, FakeChild, KeepingOwner, until
@@ -21,7 +24,11 @@ def short_probes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def make() -> tuple[Reach, Knowledge]:
     knowledge = Knowledge()
-    return Reach(knowledge, max_frame=LIMIT, loop=asyncio.get_running_loop()), knowledge
+    return make_with(Outages(Throttle(60.0)), knowledge), knowledge
+
+
+def make_with(outages: Outages, knowledge: Knowledge) -> Reach:
+    return Reach(knowledge, outages=outages, max_frame=LIMIT, loop=asyncio.get_running_loop())
 
 
 def dial(reach: Reach, plan: ChildPlan) -> tuple[Dialling | Loss, KeepingOwner]:
@@ -85,13 +92,15 @@ async def test_a_shortage_is_no_part_of_the_row(between: str, opens: bool) -> No
 async def test_a_probe_closes_the_breaker(
     short_probes: None, child: FakeChild, caplog: pytest.LogCaptureFixture
 ) -> None:
-    reach, knowledge = make()
+    knowledge, outages = Knowledge(), Outages(Throttle(60.0))
+    reach = make_with(outages, knowledge)
     plan = ChildPlan("a", child.endpoint)
     for _ in range(3):
+        outages.failed(ChildFailed(Child(plan), "connect", "timeout", "", "accept"), 0.0)
         reach.failed(plan, "timeout")
     await until(lambda: not reach.is_down(plan))
     assert knowledge.of("a") is not None
-    assert "answers again" in caplog.text
+    assert "3 messages took its default action accept" in caplog.text
     await until(lambda: child.closed == 1)
 
 

@@ -278,7 +278,7 @@ def test_child_that_does_not_negotiate_opens_the_breaker(well: Well) -> None:
             assert quick.deferred
             assert quick.seconds < 0.5
         with ill_children.IllChild(path, ill_children.replaces_body(0)):
-            assert eventually(lambda: "answers again" in mmx.log_text(), 15.0, 0.1)
+            assert eventually(lambda: "child is back child=deaf" in mmx.log_text(), 15.0, 0.1)
             serves(mmx.socket)
 
 

@@ -1,15 +1,18 @@
 import io
 import json
+import logging
 import os
 import re
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmx.observe.log import escape, fields, set_up
-from mmx.settings.model import LogFormat, LogLevel, LogSettings
+from mmx.observe.log import Line, escape, fields, set_up
+from mmx.observe.syslog import SyslogHandler
+from mmx.settings.model import LogFormat, LogLevel, LogSettings, LogTarget
 
 pytestmark = pytest.mark.usefixtures("logger_restored")
 
@@ -72,7 +75,7 @@ def test_fields_can_be_told_apart(texts: list[str]) -> None:
     assert " ".join(f"{key}={value}" for key, value in pairs) == line
 
 
-def line_of(form: LogFormat, message: str, *arguments: object) -> str:
+def line_of(form: LogFormat, message: str | Line, *arguments: object) -> str:
     stream = io.StringIO()
     set_up(LogSettings(form), stream, {}).warning(message, *arguments)
     return stream.getvalue()
@@ -130,3 +133,60 @@ def test_plain_becomes_journal_on_the_stream_of_the_journal(tmp_path: Path) -> N
         set_up(LogSettings(), stream, {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino + 1}"}).info("b")
         stream.seek(0)
         assert stream.read() == "<6>a\ninfo: b\n"
+
+
+def test_a_line_with_fields_in_every_form() -> None:
+    line = Line(
+        "child failed", {"child": "a", "seconds": 0.25, "queue_id": None, "from": b"\xffx"}, "no answer"
+    )
+    assert line_of(LogFormat.PLAIN, line) == (
+        "warning: child failed child=a seconds=0.25 from=\\xffx: no answer\n"
+    )
+    entry = json.loads(line_of(LogFormat.JSON, line))
+    del entry["time"]
+    assert entry == {
+        "level": "warning",
+        "event": "child failed",
+        "text": "child failed: no answer",
+        "child": "a",
+        "seconds": 0.25,
+        "from": "\\xffx",
+    }
+
+
+def test_a_line_without_a_name() -> None:
+    line = Line("", {"session": "1"}, "MTA link closed")
+    assert line_of(LogFormat.PLAIN, line) == "warning: session=1 MTA link closed\n"
+    entry = json.loads(line_of(LogFormat.JSON, line))
+    assert (entry["text"], entry["session"]) == ("MTA link closed", "1")
+    assert "event" not in entry
+
+
+@given(
+    st.dictionaries(st.sampled_from("abc"), st.text() | st.binary() | st.floats() | st.integers()), st.text()
+)
+def test_every_line_is_one_object_with_its_fields(values: dict[str, object], told: str) -> None:
+    text = line_of(LogFormat.JSON, Line("event", values, told))
+    assert text.count("\n") == 1
+    assert set(json.loads(text)) == {"time", "level", "event", "text"} | set(values)
+
+
+def target_of(to: LogTarget, stream: TextIO) -> type[logging.Handler]:
+    return type(set_up(LogSettings(to=to), stream, {}, syslog="/nowhere").handlers[0])
+
+
+def test_where_lines_go(tmp_path: Path) -> None:
+    """Standard error while somebody reads it; a null device or a closed descriptor has no reader."""
+    with Path(os.devnull).open("w") as null, (tmp_path / "log").open("w") as file:
+        assert target_of(LogTarget.AUTO, null) is SyslogHandler
+        assert target_of(LogTarget.STDERR, null) is logging.StreamHandler
+        assert target_of(LogTarget.AUTO, file) is logging.StreamHandler
+        assert target_of(LogTarget.SYSLOG, file) is SyslogHandler
+    assert target_of(LogTarget.AUTO, null) is SyslogHandler
+    reader, writer = os.pipe()
+    primary, secondary = os.openpty()
+    for descriptor in (writer, secondary):
+        with os.fdopen(descriptor, "w") as stream:
+            assert target_of(LogTarget.AUTO, stream) is logging.StreamHandler
+    os.close(reader)
+    os.close(primary)

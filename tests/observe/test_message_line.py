@@ -5,7 +5,7 @@ from dataclasses import replace
 from mmx.core.action import ChildFailed, ChildRecord, MessageRecord
 from mmx.core.child import Child
 from mmx.core.plan import ChildPlan
-from mmx.observe.message_line import failure_line, message_line
+from mmx.observe.message_line import MessageLine, failure_line
 
 RECORD = MessageRecord(
     session="1f00c3a7",
@@ -29,7 +29,7 @@ RECORD = MessageRecord(
 
 
 def test_a_full_record() -> None:
-    assert message_line(RECORD) == (
+    assert str(MessageLine(RECORD)) == (
         "message session=1f00c3a7 queue_id=4XyZ12 client=mail.example.net helo=mail.example.net "
         "from=<s@example.net> recipients=2 refused=1 size=1432 verdict=reject "
         'reply="550 5.7.1 no" by=opendmarc why=EOM seconds=0.021 '
@@ -39,17 +39,17 @@ def test_a_full_record() -> None:
 
 def test_what_has_no_value_is_left_out() -> None:
     empty = MessageRecord("1f00c3a7", b"", b"", b"", b"", 0, 0, 0, "aborted", b"", "", "", 0.0, ())
-    assert message_line(empty) == "message session=1f00c3a7 recipients=0 size=0 verdict=aborted seconds=0"
+    assert str(MessageLine(empty)) == "message session=1f00c3a7 recipients=0 size=0 verdict=aborted seconds=0"
 
 
 def test_a_child_without_a_stage() -> None:
     record = replace(RECORD, children=(ChildRecord("a", "none", "", 0.0),))
-    assert message_line(record).endswith(" child.a=none/0.000")
+    assert str(MessageLine(record)).endswith(" child.a=none/0.000")
 
 
 def test_no_sender_can_forge_a_line() -> None:
     forged = b'<a"\nmessage verdict=accept \x1b[2J\xff@x>'
-    line = message_line(replace(RECORD, sender=forged, helo=b"x" * 5000))
+    line = str(MessageLine(replace(RECORD, sender=forged, helo=b"x" * 5000)))
     assert "\n" not in line
     assert "\x1b" not in line
     assert line.isascii()
@@ -60,12 +60,21 @@ def test_no_sender_can_forge_a_line() -> None:
 def test_a_failure() -> None:
     child = Child(ChildPlan("scanner", "unix:/run/scanner.sock"))
     failed = ChildFailed(child, "connect", "missing", "no socket; is it\nrunning?", "tempfail")
-    assert failure_line("1f00c3a7", failed) == (
+    assert str(failure_line("1f00c3a7", failed)) == (
         "child failed session=1f00c3a7 child=scanner socket=unix:/run/scanner.sock step=connect"
         " reason=missing action=tempfail"
         ": no socket; is it\\x0arunning?"
     )
-    assert failure_line("1", ChildFailed(child, "idle", "eof", "", "")) == (
+    assert str(failure_line("1", ChildFailed(child, "idle", "eof", "", ""))) == (
         "child failed session=1 child=scanner socket=unix:/run/scanner.sock step=idle reason=eof"
         ": it may have crashed or been restarted: see its own log"
     )
+
+
+def test_a_record_as_an_object() -> None:
+    values = MessageLine(RECORD).values()
+    assert values["queue_id"] == b"4XyZ12"
+    assert values["child"] == {
+        "opendkim": {"verdict": "accept", "command": "EOM", "seconds": 0.004, "detail": None},
+        "opendmarc": {"verdict": "reject", "command": "EOM", "seconds": 0.0101, "detail": "p=reject"},
+    }

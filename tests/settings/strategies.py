@@ -17,6 +17,7 @@ from mmx.settings.model import (
     LogFormat,
     LogLevel,
     LogSettings,
+    LogTarget,
     Macros,
     MetricsSettings,
     Mode,
@@ -130,5 +131,9 @@ def settings(draw: st.DrawFn) -> Settings:
         mta_macros=draw(macros(st.none() | MACRO_LISTS)),
         metrics=MetricsSettings(draw(st.none() | INET)),
         name_in_reply=draw(st.booleans()),
-        log=LogSettings(draw(st.sampled_from(LogFormat)), draw(st.sampled_from(LogLevel))),
+        log=LogSettings(
+            draw(st.sampled_from(LogFormat)),
+            draw(st.sampled_from(LogLevel)),
+            draw(st.sampled_from(LogTarget)),
+        ),
     )

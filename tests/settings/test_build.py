@@ -14,6 +14,7 @@ from mmx.settings.model import (
     LogFormat,
     LogLevel,
     LogSettings,
+    LogTarget,
     Macros,
     MetricsSettings,
     Mode,
@@ -100,7 +101,7 @@ spool_directory: /tmp/spool
 mta_macros: {connect: [j], helo: null}
 metrics: {listen: "127.0.0.1:9850"}
 name_in_reply: yes
-log: {format: json, level: debug}
+log: {format: json, level: debug, to: syslog}
 """
 
 
@@ -159,7 +160,7 @@ def test_every_key_is_read() -> None:
         mta_macros=Macros(connect=("j",)),
         metrics=MetricsSettings(InetEndpoint("127.0.0.1", 9850)),
         name_in_reply=True,
-        log=LogSettings(LogFormat.JSON, LogLevel.DEBUG),
+        log=LogSettings(LogFormat.JSON, LogLevel.DEBUG, LogTarget.SYSLOG),
     )
 
 
