@@ -20,7 +20,7 @@ milter_default_action says.
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from mmx.aio.dial import Dialling
@@ -30,6 +30,7 @@ from mmx.core.action import (
     Close,
     CloseMta,
     Dial,
+    LookUp,
     Loss,
     MessageEnded,
     PauseMta,
@@ -38,6 +39,7 @@ from mmx.core.action import (
     ResumeMta,
 )
 from mmx.core.child import Child
+from mmx.core.condition import Truth
 from mmx.core.session import Session
 
 TIMER_GRAIN: Final = 0.001
@@ -52,6 +54,8 @@ class Surroundings(Protocol):
     def make_stream(self, owner: "Driver | ChildLink", *, accepted: bool) -> Stream: ...
 
     def dial(self, child: Child, stream: Stream, failed: Callable[[Loss], None]) -> Dialling | Loss: ...
+
+    def look_up(self, address: str, lists: Sequence[str], tell: Callable[[str, Truth], None]) -> None: ...
 
     def began(self, driver: "Driver") -> None: ...
 
@@ -175,6 +179,12 @@ class Driver:
     def child_blocked(self, link: ChildLink, blocked: bool) -> None:
         self._enter(self.session.child_blocked, link.child, blocked)
 
+    # Answers of DNS lists; they may come when the session is over.
+
+    def looked_up(self, dns_list: str, listed: Truth) -> None:
+        if not self.session.finished and not self._over:
+            self._enter(self.session.looked_up, dns_list, listed)
+
     # Orders from the service.
 
     def close_if_idle(self) -> None:
@@ -288,6 +298,9 @@ class Driver:
         self._is_held = False
         self._read_mta()
 
+    def _look_up(self, action: LookUp) -> None:
+        self._surroundings.look_up(action.address, action.lists, self.looked_up)
+
     def _note(self, action: Ready | ChildFailed | MessageEnded | Remark) -> None:
         self._surroundings.note(self, action)
 
@@ -338,6 +351,7 @@ _PERFORM: Final[dict[type, Callable[[Driver, Any], None]]] = {
     CloseMta: Driver._close_mta,  # noqa: SLF001
     PauseMta: Driver._pause_mta,  # noqa: SLF001
     ResumeMta: Driver._resume_mta,  # noqa: SLF001
+    LookUp: Driver._look_up,  # noqa: SLF001
     Ready: Driver._note,  # noqa: SLF001
     ChildFailed: Driver._note,  # noqa: SLF001
     MessageEnded: Driver._note,  # noqa: SLF001

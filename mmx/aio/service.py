@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from mmx.aio.access import complaints, own_account
+from mmx.aio.dns_lists import MAX_ASKED
+from mmx.aio.dns_query import require_dnspython
 from mmx.aio.handshake import shake_hands
 from mmx.aio.limits import connection_limit, raise_descriptor_limit, session_limit
 from mmx.aio.listeners import Listeners
@@ -106,7 +108,7 @@ class Service:
         self._descriptors = raise_descriptor_limit()
         settings = self._settings
         check_directory(Path(settings.spool_directory))
-        chain = make_chain(settings, await read_macros())
+        chain = await self._make_chain(settings)
         self._sessions = Sessions(settings, chain, loop=loop, **self._bounds(settings, chain))
         self._listeners = Listeners(self._sessions.accept, self._sessions.has_room)
         try:
@@ -193,7 +195,7 @@ class Service:
     async def _change(self, settings: Settings) -> None:
         if settings.spool_directory != self._settings.spool_directory:
             check_directory(Path(settings.spool_directory))
-        chain = make_chain(settings, await read_macros())
+        chain = await self._make_chain(settings)
         await self._listeners.change(settings)
         changes = describe_change(self._sessions.chain, chain)
         self._sessions.change(settings, chain, **self._bounds(settings, chain))
@@ -206,9 +208,17 @@ class Service:
         )
         self._greet(chain)
 
+    @staticmethod
+    async def _make_chain(settings: Settings) -> Chain:
+        chain = make_chain(settings, await read_macros())
+        if chain.dns_lists:
+            require_dnspython()
+        return chain
+
     def _bounds(self, settings: Settings, chain: Chain) -> dict[str, int]:
         """How many sessions and connections the descriptors are enough for."""
-        descriptors, children = self._descriptors, len(chain.children)
+        descriptors = self._descriptors - (MAX_ASKED if chain.dns_lists else 0)
+        children = len(chain.children)
         sessions = session_limit(settings.limits.max_sessions, descriptors=descriptors, children=children)
         connections = connection_limit(sessions, descriptors=descriptors, children=children)
         return {"max_sessions": sessions, "max_connections": connections}

@@ -8,11 +8,12 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from mmx.aio.dial import Dialling
+from mmx.aio.dns_lists import DnsLists
 from mmx.aio.driver import ChildLink, Driver
 from mmx.aio.outages import Outages
 from mmx.aio.reach import Reach
@@ -21,6 +22,7 @@ from mmx.aio.stream import Stream
 from mmx.aio.throttle import Throttle
 from mmx.core.action import ChildFailed, Loss, MessageEnded, Ready, Remark
 from mmx.core.child import Child
+from mmx.core.condition import Truth
 from mmx.core.negotiation import Knowledge
 from mmx.core.plan import Chain
 from mmx.core.session import Session
@@ -75,6 +77,7 @@ class Sessions:
         self.reach = Reach(
             self.knowledge, outages=self._outages, max_frame=settings.limits.max_frame, loop=loop
         )
+        self.dns_lists = DnsLists(loop=loop)
 
     def __len__(self) -> int:
         return len(self._drivers)
@@ -113,6 +116,7 @@ class Sessions:
         self._spool_directory = Path(settings.spool_directory)
         self.chain = chain
         self.reach.keep_only(chain.children)
+        self.dns_lists.change()
         for driver in self._drivers:
             driver.session.set_chain(chain)
 
@@ -139,6 +143,7 @@ class Sessions:
         for driver in list(self._drivers):
             driver.close()
         self.reach.stop()
+        self.dns_lists.stop()
 
     def _close_silent(self) -> None:
         """A connection that has not said a word by now is no MTA with a message on its way."""
@@ -163,6 +168,9 @@ class Sessions:
 
     def dial(self, child: Child, stream: Stream, failed: Callable[[Loss], None]) -> Dialling | Loss:
         return self.reach.dial(child.plan, stream, failed)
+
+    def look_up(self, address: str, lists: Sequence[str], tell: Callable[[str, Truth], None]) -> None:
+        self.dns_lists.look_up(address, lists, tell)
 
     def note(self, driver: Driver, note: Ready | ChildFailed | MessageEnded | Remark) -> None:
         name = driver.name

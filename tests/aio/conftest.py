@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 import uvloop
 
+from tests.aio.dns_server import DnsServer
 from tests.aio.peers import FakeChild
 
 
@@ -31,3 +32,12 @@ async def child(directory: Path) -> AsyncIterator[FakeChild]:
     """A listening child that negotiates everything and answers CONTINUE."""
     async with FakeChild(directory / "child.sock") as made:
         yield made
+
+
+@pytest_asyncio.fixture
+async def dns_server() -> AsyncIterator[DnsServer]:
+    """A name server that knows nothing yet."""
+    made = DnsServer()
+    await made.start()
+    yield made
+    made.close()

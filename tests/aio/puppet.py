@@ -3,7 +3,7 @@
 import asyncio
 import math
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,6 +12,7 @@ from mmx.aio.driver import ChildLink, Driver
 from mmx.aio.stream import Stream
 from mmx.core.action import Loss
 from mmx.core.child import Child
+from mmx.core.condition import Truth
 from mmx.core.plan import ChildPlan
 from mmx.core.session import Session
 from mmx.settings.endpoint import parse_endpoint
@@ -64,6 +65,7 @@ class Around:
         self.loop = asyncio.get_running_loop()
         self.notes: list[Any] = []
         self.life: list[str] = []
+        self.asked: list[tuple[str, Sequence[str], Callable[[str, Truth], None]]] = []
 
     def make_stream(self, owner: Driver | ChildLink, *, accepted: bool) -> Stream:
         return Stream(owner, limit=LIMIT, high_water=64 * 1024, accepted=accepted, loop=self.loop)
@@ -72,6 +74,9 @@ class Around:
         endpoint = parse_endpoint(child.plan.endpoint)
         dialling = Dialling(stream, failed, name=child.name, endpoint=endpoint, within=5.0, loop=self.loop)
         return dialling.start() or dialling
+
+    def look_up(self, address: str, lists: Sequence[str], tell: Callable[[str, Truth], None]) -> None:
+        self.asked.append((address, lists, tell))
 
     def began(self, driver: Driver) -> None:
         self.life.append("began")
