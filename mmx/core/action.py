@@ -91,6 +91,8 @@ class ChildRecord:
     seconds: float
     """Time spent waiting for its replies."""
     detail: str = ""
+    because: str = ""
+    """The part of its condition that let it see the message or kept it out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ for the head. A frame on an empty FIFO fails the child (F10).
 """
 
 from collections import deque
+from collections.abc import Callable
 from enum import Enum
 from math import inf
 from typing import Final
@@ -66,6 +67,9 @@ class Part:
 
     __slots__ = (
         "accepted",
+        "because",
+        "candidates",
+        "considered",
         "delivered",
         "detail",
         "edits",
@@ -80,12 +84,15 @@ class Part:
         "progress",
         "recipients_sent",
         "replayed_refusal",
+        "said",
         "seconds",
         "skip_body",
         "skip_headers",
         "skip_recipients",
+        "skipped",
         "source",
         "stage",
+        "undecided",
         "verdict",
     )
 
@@ -112,6 +119,18 @@ class Part:
         self.stage = 0
         self.detail = ""
         self.skip_headers = self.skip_body = False
+        self.undecided = False
+        """Whether it sees the message is not known yet (joins.py)."""
+        self.considered = 0
+        """Serial of the last event that it was asked about while undecided."""
+        self.candidates: list[Event] = []
+        """Recipients that may still make it join."""
+        self.skipped = ""
+        """Why it does not see this message, or the rest of it."""
+        self.because = ""
+        """The part of its condition that let it join."""
+        self.said: set[str] | None = None
+        """Words of its replies, kept only if a later child's `after` asks for them."""
         self.restart()
 
     def restart(self) -> None:
@@ -124,7 +143,9 @@ class Part:
     @property
     def finished(self) -> bool:
         """True if the child gets no more events of this message."""
-        return self.accepted or self.failed or self.delivered or self.verdict is not None
+        if self.accepted or self.failed or self.delivered or self.verdict is not None:
+            return True
+        return bool(self.skipped)
 
     @property
     def word(self) -> str:
@@ -133,6 +154,8 @@ class Part:
             return self.verdict.word
         if self.failed:
             return "failed"
+        if self.skipped:
+            return "skipped"
         if self.edits is not None and self.edits.holds:
             return "quarantine"
         return "accept" if self.accepted else "continue" if self.delivered else "none"
@@ -159,6 +182,7 @@ class Child:
         "queued",
         "refusal",
         "said",
+        "sentence",
         "since",
         "stalled",
         "tried",
@@ -174,6 +198,8 @@ class Child:
         """Dialled in this session before the first MAIL."""
         self.refusal: Verdict | None = None
         """Its verdict on the whole session (link REFUSING)."""
+        self.sentence: Callable[[Part], None] | None = None
+        """What it has settled for every message of this session (verdict_map.py)."""
         self.link = Link.DOWN
         self._reset_connection()
 
@@ -301,6 +327,8 @@ class Child:
         if head.event is not None or not head.wanted:
             return False
         self.take_due(now)
+        if self.part is not None and self.part.said is not None:
+            self.part.said.add("continue")
         return True
 
     def forget_aborted(self, now: float) -> None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from mmx.core import feeding, links, macros, negotiation, report, settling
+from mmx.core import feeding, joins, links, macros, negotiation, report, settling
 from mmx.core.action import CloseMta, Remark
 from mmx.core.child import Child, Link
 from mmx.core.content import Content
@@ -93,7 +93,7 @@ def abort_transaction(state: State) -> None:
 def _optneg(state: State, received: bytes) -> None:
     state.offer = negotiation.read_offer(payload.decode_options(received[DATA:]))
     for child in state.children:
-        if state.knowledge.of(child.name) is None:
+        if state.knowledge.of(child.name) is None and not joins.is_conditional(child.plan):
             links.dial(state, child)
     state.owe(state.event(command.OPTNEG, received))
 
@@ -119,6 +119,7 @@ def _connect(state: State, received: bytes) -> None:
         and connection.port == 0
         and _LOOPBACK.match(connection.address) is not None
     )
+    joins.look_up(state)
     _dial_for(state, command.CONNECT)
     state.owe(event)
 
@@ -128,7 +129,7 @@ def _dial_for(state: State, code: int) -> None:
     for child in state.children:
         known = state.knowledge.of(child.name)
         declined = known is not None and known.protocol & option.NOT_WANTED[code]
-        if not child.tried and not declined:
+        if not child.tried and not declined and joins.meets_client(state, child):
             links.dial(state, child)
 
 
@@ -154,8 +155,10 @@ def _mail(state: State, received: bytes) -> None:
             state.actions.append(Remark("error", f"mail refused: {reason}"))
             transaction.conclusion = Conclusion(settling.OVERLOADED, "", reason)
         else:
+            joins.look_up(state)
+            transaction.trusted = joins.is_trusted(state)
             for child in state.children:
-                links.begin_part(state, child)
+                joins.begin_part(state, transaction, child)
     _owe_or_repeat(state, event)
 
 
@@ -249,6 +252,8 @@ def _stream(state: State, code: int, received: bytes) -> None:
         if macro is not None:
             content.macros[code] = macro
         _STREAMS[code](state, content, received)
+        if content.octets > transaction.size_limit:
+            joins.enforce_sizes(state, transaction, content.octets)
     if not state.answered_options.protocol & option.NO_REPLY[code]:
         state.owe(Event(code, received, None, state.serial))
 
@@ -295,6 +300,8 @@ def _eom(state: State, received: bytes) -> None:
     event.serial = state.serial = state.serial + 1
     if len(received) > DATA:
         _keep_body(state, content, received)
+        if content.octets > transaction.size_limit:
+            joins.enforce_sizes(state, transaction, content.octets)
         event.frame = _EOM_FRAME
     feeding.end_of_headers(content, None)
     content.eom = event

@@ -89,21 +89,26 @@ class Condition(Protocol):
         """For people: the part that decided and the rule in it, such as "s25r: rule 3"."""
 
 
-def decide(condition: Condition, facts: Facts) -> tuple[Truth, str]:
-    """Whether a child with this condition sees the message, and the part that decided, "" while open."""
+def decide(
+    condition: Condition, facts: Facts, candidates: Sequence[bytes] | None = None
+) -> tuple[Truth, str]:
+    """Whether a child with this condition sees the message, and the part that decided, "" while open.
+
+    `candidates` are the recipients that may still satisfy it; all of the facts if None.
+    """
     if not condition.per_recipient:
         truth = condition.truth(facts, None)
         return truth, "" if truth is Truth.OPEN else condition.why(facts, None)
     whatever = condition.truth(facts, None)
     if whatever is Truth.NO or (whatever is Truth.YES and facts.point < Point.RCPT):
         return whatever, condition.why(facts, None)
-    return _any_recipient(condition, facts)
+    return _any_recipient(condition, facts, facts.recipients if candidates is None else candidates)
 
 
-def _any_recipient(condition: Condition, facts: Facts) -> tuple[Truth, str]:
+def _any_recipient(condition: Condition, facts: Facts, candidates: Sequence[bytes]) -> tuple[Truth, str]:
     unknown: bytes | None = None
     still_open = facts.point < Point.DATA
-    for recipient in facts.recipients:
+    for recipient in candidates:
         truth = condition.truth(facts, recipient)
         if truth is Truth.YES:
             return truth, condition.why(facts, recipient)

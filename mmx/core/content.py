@@ -20,6 +20,8 @@ from mmx.core.spool import Spool
 from mmx.wire import command, header, payload
 from mmx.wire.framing import DATA, MAX_DATA, frame
 
+_LINE_MARKS: Final = 1
+"""A header's colon and CRLF, less the two NULs of its frame."""
 _MAX_CHUNKS: Final = 4096
 """From here on small pieces of body are joined: their number is bounded as their bytes are."""
 
@@ -27,13 +29,17 @@ _MAX_CHUNKS: Final = 4096
 class Content:
     """The message as the MTA sent it. Header values keep the form agreed with the MTA."""
 
-    __slots__ = ("_ends", "_frames", "_stripped", "body", "eoh", "eom", "headers", "headers_size", "macros")
+    __slots__ = (
+        *("_ends", "_frames", "_header_octets", "_stripped", "body", "eoh", "eom"),
+        *("headers", "headers_size", "macros"),
+    )
 
     def __init__(self, body: Spool) -> None:
         self.headers: list[tuple[bytes, bytes]] = []
         self._frames: list[bytes] = []
         self._stripped: list[bytes] = []
         self.headers_size = 0
+        self._header_octets = 0
         self.body = body
         self._ends: list[int] = []
         self.eoh: Event | None = None
@@ -52,6 +58,11 @@ class Content:
         return self.headers_size + self.body.size
 
     @property
+    def octets(self) -> int:
+        """Bytes of header and body received: what the size of a message is for its limits."""
+        return self._header_octets + self.body.size
+
+    @property
     def complete(self) -> bool:
         """End of message was received."""
         return self.eom is not None
@@ -61,6 +72,7 @@ class Content:
         self.headers.append(payload.decode_header(received[DATA:]))
         self._frames.append(received)
         self.headers_size += len(received) + OVERHEAD
+        self._header_octets += len(received) - DATA + _LINE_MARKS
 
     def add_body(self, data: bytes) -> bool:
         """Take a piece of body; False if there is no room for it."""

@@ -74,6 +74,10 @@ class Edits:
         self.size += len(received) + OVERHEAD
         return ""
 
+    def release(self) -> None:
+        """The child's QUARANTINE does not count; its other edits do."""
+        self.requests = [r for r in self.requests if isinstance(r, HeaderEdit) or r[CODE] != reply.QUARANTINE]
+
     def finish(self) -> None:
         """The verdict is given: end the last line of a replaced body."""
         if self.body is not None:

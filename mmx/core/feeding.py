@@ -13,7 +13,7 @@ along or joins late. It waits
 
 from typing import Final
 
-from mmx.core import edits, links, macros
+from mmx.core import edits, joins, links, macros
 from mmx.core.action import Loss
 from mmx.core.child import ABORT_FRAME, Child, Link, Part
 from mmx.core.content import Content, Source
@@ -24,6 +24,7 @@ from mmx.wire import command, option
 from mmx.wire.framing import frame
 
 _EOH_FRAME: Final = frame(command.EOH)
+_TRUSTED: Final = ((b"{trusted_domain}", b"yes"),)
 _WORTH_A_WRITE: Final = 32 << 10
 """Bytes of content; what comes in less than that with its end goes to a child fed ahead in one write."""
 
@@ -64,7 +65,7 @@ def _send_first_unseen(state: State, child: Child) -> bool:
         return True
     transaction = state.transaction
     part = child.part
-    if transaction is not None and part is not None and not part.finished and transaction.conclusion is None:
+    if transaction is not None and part is not None and _takes_part(part) and transaction.conclusion is None:
         if _send_envelope(state, child, part, transaction):
             return True
         if transaction.content is not None and part.progress:
@@ -72,13 +73,21 @@ def _send_first_unseen(state: State, child: Child) -> bool:
     return _send_unknown(state, child)
 
 
+def _takes_part(part: Part) -> bool:
+    return not part.finished and not part.undecided
+
+
 def _send_event(state: State, child: Child, event: Event) -> None:
     """Macros go to a child that declined the event too (M5), as Postfix does it: not those of EOH, and not to
     a child whose version lacks the event (S12).
     """
     wanted = child.wants(event.code)
-    if event.macros is not None and child.knows(event.code) and (wanted or event.code != command.EOH):
-        child.out.append(_macros_for(state, child, event.macros))
+    if child.knows(event.code) and (wanted or event.code != command.EOH):
+        received = event.macros
+        if child.plan.set_macros or event.code == command.MAIL:
+            received = _with_set_macros(state, child, event)
+        if received is not None:
+            child.out.append(_macros_for(state, child, received))
     if wanted:
         child.send(event.frame, event.code, event, state.now)
     else:
@@ -90,6 +99,15 @@ def _end_former_message(child: Child) -> None:
     if child.in_transaction or child.message_over:
         child.out.append(ABORT_FRAME)
     child.in_transaction = child.message_over = False
+
+
+def _with_set_macros(state: State, child: Child, event: Event) -> bytes | None:
+    """The event's macros as the settings and {trusted_domain} would have them for this child."""
+    values = child.plan.set_macros
+    received = macros.with_values(event.macros, event.code, values) if values else event.macros
+    if event.code == command.MAIL and state.transaction is not None and state.transaction.trusted:
+        received = macros.with_values(received, event.code, _TRUSTED, add=True)
+    return received
 
 
 def _macros_for(state: State, child: Child, received: bytes) -> bytes:
@@ -133,7 +151,7 @@ def _send_recipient(state: State, child: Child, part: Part, event: Event) -> boo
     else:
         if current and not event.refused and not passed_so_far(state, child, event):
             return False
-        wanted = not event.refused
+        wanted = not event.refused and (not child.plan.only_matching or joins.sees(state, child, event))
     part.recipients_sent += 1
     if wanted and not part.skip_recipients:
         _send_event(state, child, event)

@@ -9,7 +9,7 @@ from typing import Final
 
 from mmx.core import negotiation, plan
 from mmx.core.action import ChildFailed, Close, Dial, Loss, Ready, Remark
-from mmx.core.child import QUIT_FRAME, Child, Link, Part
+from mmx.core.child import QUIT_FRAME, Child, Link
 from mmx.core.state import State
 from mmx.core.verdict import OF_DEFAULT_ACTION
 from mmx.errors import ProtocolError
@@ -101,10 +101,18 @@ def fail(state: State, child: Child, loss: Loss) -> None:
     state.actions.append(ChildFailed(child, step, loss.reason, loss.detail, action))
 
 
+def fail_unasked(state: State, child: Child, loss: Loss) -> None:
+    """The message ends before it is known whether the child sees it: its default action speaks."""
+    action = _take_default_action(state, child, loss, reached=False)
+    state.actions.append(ChildFailed(child, "condition", loss.reason, loss.detail, action))
+
+
 def _take_default_action(state: State, child: Child, loss: Loss, *, reached: bool) -> str:
     part = child.part
     transaction = state.transaction
-    if transaction is None or transaction.conclusion is not None or part is None or part.finished:
+    if transaction is None or transaction.conclusion is not None or part is None:
+        return ""
+    if part.finished or part.undecided:
         return ""
     action = child.plan.died if reached else child.plan.unreachable
     if loss.reason == "resources":
@@ -119,7 +127,8 @@ def _take_default_action(state: State, child: Child, loss: Loss, *, reached: boo
         part.verdict = OF_DEFAULT_ACTION[action]
     else:
         part.failed = True
-        part.hold = b"content filter failed" if action == plan.QUARANTINE else None
+        if action == plan.QUARANTINE:
+            part.hold = b"content filter failed"
     return action
 
 
@@ -153,9 +162,3 @@ def replace_children(state: State) -> None:
         close(state, child, Link.DOWN)
     state.chain = chain
     state.children = after
-
-
-def begin_part(state: State, child: Child) -> None:
-    """A new message: a fresh part, and another try for a child that failed before."""
-    child.part = Part()
-    dial(state, child)

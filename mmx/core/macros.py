@@ -4,7 +4,7 @@ A child that listed names for a stage gets only those; a child without a list ge
 has asked the MTA for more than that. Where neither holds the packet goes on as received.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from mmx.core.negotiation import bare_name
 from mmx.wire import command, option, payload
@@ -18,6 +18,25 @@ def value_of(macros: bytes, name: bytes) -> bytes | None:
         if bare_name(pair_name) == name:
             return value
     return None
+
+
+def with_values(
+    macros: bytes | None, code: int, values: Iterable[tuple[bytes, bytes]], *, add: bool = False
+) -> bytes | None:
+    """A MACRO frame in which these macros have these values.
+
+    Added are they only at CONNECT, whose macros hold for the whole session (S8), or where `add` says so;
+    elsewhere they only take the place of what the MTA sends, which would hide them.
+    """
+    pairs = payload.decode_macros(macros[DATA:])[1] if macros is not None else []
+    wanted = {bare_name(name): (name, value) for name, value in values}
+    present = {bare_name(name) for name, _ in pairs}
+    changed = [wanted.get(bare_name(name), (name, value)) for name, value in pairs]
+    if add or code == command.CONNECT:
+        changed += [pair for name, pair in wanted.items() if name not in present]
+    if macros is None and not changed:
+        return None
+    return frame(command.MACRO, payload.encode_macros(code, changed))
 
 
 def for_child(

@@ -9,12 +9,14 @@ a name beyond the base list, and then it is the union (N15).
 """
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from mmx.errors import ProtocolError
 from mmx.wire import option
 from mmx.wire.payload import Options
 
+NO_LISTS: Final[Mapping[int, tuple[bytes, ...]]] = MappingProxyType({})
 STREAMED: Final = option.NR_HDR | option.NR_EOH | option.NR_BODY
 _NEEDS_THE_MTA: Final = option.HDR_LEADSPC | option.RCPT_REJ
 """Bits offered to a child only if the MTA has them: spacing and rejected recipients cannot be made up
@@ -56,8 +58,13 @@ def read_offer(offer: Options) -> Options:
     return offer
 
 
-def answer_to_mta(offer: Options, known: Iterable[Options], base: Mapping[int, tuple[bytes, ...]]) -> Options:
-    """mmx's answer, every bit masked by the offer (N11)."""
+def answer_to_mta(
+    offer: Options,
+    known: Iterable[Options],
+    base: Mapping[int, tuple[bytes, ...]],
+    conditions: Mapping[int, tuple[bytes, ...]] = NO_LISTS,
+) -> Options:
+    """mmx's answer, every bit masked by the offer (N11); `conditions` are the macros that conditions need."""
     children = list(known)
     wanted = STREAMED | option.HDR_LEADSPC
     if not any(wants_unknown(child) for child in children):
@@ -67,7 +74,7 @@ def answer_to_mta(offer: Options, known: Iterable[Options], base: Mapping[int, t
     if not offer.protocol & option.NR_BODY:
         wanted |= option.SKIP
     actions = offer.actions & option.ALL_ACTIONS
-    macros = macro_lists(children, base) if actions & option.SETSYMLIST else {}
+    macros = macro_lists(children, base, conditions) if actions & option.SETSYMLIST else {}
     return Options(min(offer.version, option.VERSION), actions, wanted & offer.protocol, macros)
 
 
@@ -101,9 +108,11 @@ def read_child_answer(answer: Options, offered: Options) -> tuple[Options, str]:
 
 
 def macro_lists(
-    children: list[Options], base: Mapping[int, tuple[bytes, ...]]
+    children: list[Options],
+    base: Mapping[int, tuple[bytes, ...]],
+    conditions: Mapping[int, tuple[bytes, ...]] = NO_LISTS,
 ) -> dict[int, tuple[bytes, ...]]:
-    """The lists to ask of the MTA: per stage the base list and what children need beyond it (N15).
+    """The lists to ask of the MTA: per stage the base list and what is needed beyond it (N15).
 
     Those of EOM and EOH go together: Sendmail picks the one by the flag of the other (N18).
     """
@@ -111,6 +120,8 @@ def macro_lists(
     for stage in range(option.LAST_STAGE + 1):
         base_names = base.get(stage, ())
         union = {bare_name(name): name for name in base_names}
+        for name in conditions.get(stage, ()):
+            union.setdefault(bare_name(name), name)
         for child in children:
             rejected = stage == option.STAGE_RCPT and child.protocol & option.RCPT_REJ
             for name in (*child.macros.get(stage, ()), *(_OF_REJECTED if rejected else ())):

@@ -17,7 +17,7 @@ stays in the message.
 from collections.abc import Callable
 from typing import Final
 
-from mmx.core import links, verdict
+from mmx.core import links, verdict, verdict_map
 from mmx.core.action import Loss, Remark
 from mmx.core.child import Child, Due, Link, Part
 from mmx.core.edits import NoRoomError
@@ -86,6 +86,11 @@ def _take_verdict(state: State, child: Child, code: int, decided: Verdict | None
         return
     if due.event is not None:
         child.passed = max(child.passed, due.event.serial)
+    part = child.part
+    if part is not None and part.said is not None:
+        part.said.add(decided.word if decided is not None else _WORDS[code])
+    if decided is not None and child.plan.verdicts:
+        code, decided = verdict_map.turn(state, child, due, code, decided)
     _EFFECTS[due.code](state, child, due, code, decided)
 
 
@@ -186,12 +191,14 @@ def _end_of_message(state: State, child: Child, due: Due, code: int, decided: Ve
         part.edits.finish()
     except NoRoomError:
         state.overflow("no room to keep a replaced body")
+    verdict_map.turn_hold(child, part)
 
 
 def _remark(state: State, child: Child, due: Due, text: str) -> None:
     state.actions.append(Remark("info", f"{child.name}: at {command.NAMES[due.code]}: {text}"))
 
 
+_WORDS: Final = {reply.CONTINUE: "continue", reply.SKIP: "continue", reply.ACCEPT: "accept"}
 _Effect = Callable[[State, Child, Due, int, Verdict | None], None]
 _EFFECTS: Final[dict[int, _Effect]] = {
     command.CONNECT: _greeting,

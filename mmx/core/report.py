@@ -89,7 +89,8 @@ def child_record(child: Child) -> ChildRecord:
         word = child.refusal.word if child.refusal is not None else child.link.value
         return ChildRecord(child.name, word, "", 0.0)
     word = "accept" if child.link.value == "released" else part.word
-    return ChildRecord(child.name, word, command.NAMES.get(part.stage, ""), part.seconds, part.detail)
+    stage = command.NAMES.get(part.stage, "")
+    return ChildRecord(child.name, word, stage, part.seconds, part.detail, part.skipped or part.because)
 
 
 def client_of(greeting: Event | None) -> bytes:

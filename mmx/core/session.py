@@ -11,7 +11,7 @@ waited for the answer, until nothing moves.
 from collections.abc import Callable
 from math import inf
 
-from mmx.core import commands, feeding, links, replies, settling
+from mmx.core import commands, feeding, joins, links, replies, settling
 from mmx.core.action import Action, Loss, PauseMta, Remark, ResumeMta
 from mmx.core.child import Child, Link
 from mmx.core.condition import Truth
@@ -265,7 +265,10 @@ class Session:
         """Feed the children, answer the MTA, go on with what it sent meanwhile, until nothing moves."""
         state = self._state
         while True:
+            transaction = state.transaction
             for child in state.children:
+                if transaction is not None and transaction.undecided:
+                    joins.consider(state, transaction, child)
                 if child.link is Link.UP and not child.waits:
                     feeding.feed(state, child)
             if state.owed is not None or state.transaction is not None:

@@ -17,12 +17,12 @@ takes them only there: the conclusion is kept and the children that still read a
 from math import inf
 from typing import Final
 
-from mmx.core import edits, links, negotiation, report, verdict
+from mmx.core import edits, joins, links, negotiation, report, verdict
 from mmx.core.action import Loss, Remark
 from mmx.core.child import Child, Link
 from mmx.core.content import Content
 from mmx.core.event import Event
-from mmx.core.standing import PASS, PENDING, accepted_for_good, standing
+from mmx.core.standing import PASS, PENDING, accepted_for_good, is_left_out, standing
 from mmx.core.state import Burst, Conclusion, State, Transaction
 from mmx.core.verdict import ACCEPT_FRAME, CONTINUE_FRAME, SKIP_FRAME, Standing, Verdict
 from mmx.wire import command, option, payload, reply
@@ -87,7 +87,10 @@ def end_event_time(state: State) -> None:
 def _give_up(state: State, late: list[Child], reason: str) -> None:
     """Fail these children in chain order, up to the first whose default action decides."""
     for child in late:
-        links.fail(state, child, Loss("timeout", reason))
+        if child.part is not None and child.part.undecided and state.transaction is not None:
+            joins.give_up(state, state.transaction, child, Loss("timeout", reason))
+        else:
+            links.fail(state, child, Loss("timeout", reason))
         if child.part is not None and child.part.verdict is not None:
             return
 
@@ -106,7 +109,10 @@ def _settle_negotiation(state: State, event: Event) -> bool:
         return False
     known = (state.knowledge.of(child.name) for child in state.children)
     answer = negotiation.answer_to_mta(
-        state.offer, [options for options in known if options is not None], state.chain.base_macros
+        state.offer,
+        [options for options in known if options is not None],
+        state.chain.base_macros,
+        state.chain.condition_macros,
     )
     state.answered_options = answer
     state.requested = answer.macros
@@ -237,7 +243,8 @@ def _everybody_accepted(state: State) -> bool:
     """
     if state.refusal or any(child.part is not None and child.part.hold for child in state.children):
         return False
-    return bool(state.children) and all(accepted_for_good(child) for child in state.children)
+    asked = [child for child in state.children if not is_left_out(child)]
+    return bool(asked) and all(accepted_for_good(child) for child in asked)
 
 
 def _answer_stream(state: State, event: Event) -> bool:

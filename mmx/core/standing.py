@@ -4,7 +4,7 @@
 decides it, PASS goes on to the next child.
 """
 
-from mmx.core.child import Child, Link
+from mmx.core.child import Child, Link, Part
 from mmx.core.event import Event
 from mmx.core.plan import ORIGINAL
 from mmx.core.state import State
@@ -17,10 +17,13 @@ PASS = Standing.PASS
 
 def standing(state: State, child: Child, event: Event) -> Standing | Verdict:
     """The child's answer to an event as far as it is known."""
+    part = child.part
+    if part is not None and (part.undecided or part.skipped) and event.code != command.UNKNOWN:
+        return _outside(part, event)
     if child.refusal is not None:
         return child.refusal
     if child.link is Link.RELEASED:
-        return PASS
+        return PASS if part is None or event.code == command.UNKNOWN else part.verdict or PASS
     if event.code == command.OPTNEG:
         open_question = child.link in (Link.DIALLING, Link.NEGOTIATING)
         return PENDING if open_question and state.knowledge.of(child.name) is None else PASS
@@ -28,7 +31,6 @@ def standing(state: State, child: Child, event: Event) -> Standing | Verdict:
         if child.link is not Link.UP:
             return PASS
         return PENDING if child.passed < event.serial else child.said_of(event) or PASS
-    part = child.part
     if state.transaction is not None and part is not None:
         if part.verdict is not None:
             return part.verdict
@@ -39,6 +41,14 @@ def standing(state: State, child: Child, event: Event) -> Standing | Verdict:
     if child.link is Link.DOWN:
         return PASS
     return PENDING if child.passed < event.serial else PASS
+
+
+def _outside(part: Part, event: Event) -> Standing | Verdict:
+    """A child that is left out, or that has not joined (yet): joins.py says what it lets pass."""
+    if part.undecided and (event.code == command.EOM or part.considered < event.serial):
+        return PENDING
+    # It may have refused a recipient before the message became too large for it.
+    return part.replayed_refusal or PASS
 
 
 def passed_so_far(state: State, child: Child, event: Event) -> bool:
@@ -90,3 +100,8 @@ def _may_replace_body(child: Child) -> bool:
 def accepted_for_good(child: Child) -> bool:
     """True if the child itself said accept to the session or to this message."""
     return child.link is Link.RELEASED or (child.part is not None and child.part.accepted)
+
+
+def is_left_out(child: Child) -> bool:
+    """True if the child does not see this message: its accept is not waited for."""
+    return child.part is not None and bool(child.part.skipped) and child.part.replayed_refusal is None

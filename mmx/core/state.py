@@ -59,7 +59,10 @@ class Transaction:
         "queue_id",
         "recipients",
         "since",
+        "size_limit",
         "transcript_size",
+        "trusted",
+        "undecided",
     )
 
     def __init__(self, mail: Event, since: float) -> None:
@@ -75,6 +78,12 @@ class Transaction:
         self.queue_id = b""
         self.since = since
         self.transcript_size = 0
+        self.undecided = 0
+        """Children of which it is not known whether they see the message (joins.py)."""
+        self.size_limit = inf
+        """Bytes above which some child is not to see it."""
+        self.trusted = False
+        """Children are offered {trusted_domain}."""
 
 
 class Burst:
@@ -94,6 +103,7 @@ class State:
     __slots__ = (
         "actions",
         "answered_options",
+        "asked_lists",
         "burst",
         "chain",
         "children",
@@ -196,6 +206,7 @@ class State:
         self.macros.clear()
         self.listed: dict[str, Truth] = {}
         """What DNS lists say of the client's address, as far as they have answered."""
+        self.asked_lists: set[str] = set()
         self.greeting: Event | None = None
         self.helo: Event | None = None
         self.unknown: Event | None = None

@@ -5,6 +5,7 @@ where they concern only that child), `PENDING` for an answer not yet given. `mer
 first child whose standing is neither decides (G1, V9); severity is never compared.
 """
 
+import re
 from enum import Enum
 from typing import Final, NamedTuple
 
@@ -74,6 +75,9 @@ _PLAIN: Final[dict[int, Verdict]] = {
 }
 
 
+_ENHANCED: Final = re.compile(rb"\A[45]([0-9][0-9][ -])[45](?=\.[0-9]{1,3}\.[0-9])")
+
+
 def of_reply(received: bytes) -> tuple[Verdict | None, str]:
     """The verdict of a reply frame, None where it decides nothing, and a remark on what was repaired, or "".
 
@@ -95,6 +99,19 @@ def _of_reply_text(data: bytes) -> tuple[Verdict, str]:
     if plain is None:
         raise ProtocolError("REPLYCODE that is neither 4xx nor 5xx")
     return plain, "REPLYCODE text is no valid SMTP reply: its class is kept, the text is not"
+
+
+_CLASSES: Final = {"reject": (b"5", REJECT), "tempfail": (b"4", TEMPFAIL)}
+
+
+def of_class(verdict: Verdict, word: str) -> Verdict:
+    """The verdict as a reject or a tempfail; its text keeps all but its codes' first digits, 421 apart."""
+    digit, plain = _CLASSES[word]
+    if not verdict.text or verdict.word == "shutdown":
+        return plain
+    lines = verdict.text.split(b"\r\n")
+    codes = digit + rb"\g<1>" + digit
+    return with_text(b"\r\n".join(_ENHANCED.sub(codes, digit + line[1:]) for line in lines))
 
 
 def with_name(verdict: Verdict, name: str) -> Verdict:

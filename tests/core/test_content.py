@@ -120,3 +120,11 @@ def test_a_revision_of_the_headers_alone_keeps_the_pieces_of_the_body() -> None:
     content.add_body(b"ab")
     content.add_body(b"c")
     assert read_all(Revision([], content)) == [b"ab", b"c"]
+
+
+def test_its_size_is_that_of_the_message() -> None:
+    message = Content(MemorySpool())
+    message.add_header(header("Subject", " x"))
+    message.add_header(header("X", ""))
+    message.add_body(b"ab\r\n")
+    assert message.octets == len(b"Subject: x\r\nX:\r\nab\r\n")

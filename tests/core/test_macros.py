@@ -61,3 +61,25 @@ def test_the_value_of_a_macro(name: bytes, value: bytes | None) -> None:
 
 def test_braces_around_one_letter_are_nothing() -> None:
     assert macros.value_of(packet(command.CONNECT, [(b"{v}", b"Postfix")]), b"v") == b"Postfix"
+
+
+class TestWithValues:
+    VALUES = ((b"{auth_type}", b"own"), (b"x", b"y"))
+
+    def test_at_connect_they_are_added_even_if_the_mta_sent_none(self) -> None:
+        sent = macros.with_values(None, command.CONNECT, self.VALUES)
+        assert sent == packet(command.CONNECT, list(self.VALUES))
+
+    def test_elsewhere_they_only_replace_what_would_hide_them(self) -> None:
+        pairs = [(b"i", b"1"), (b"{auth_type}", b"plain")]
+        sent = macros.with_values(packet(command.MAIL, pairs), command.MAIL, self.VALUES)
+        assert sent == packet(command.MAIL, [(b"i", b"1"), (b"{auth_type}", b"own")])
+        assert macros.with_values(None, command.MAIL, self.VALUES) is None
+
+    def test_a_name_with_and_without_braces_is_one(self) -> None:
+        sent = macros.with_values(packet(command.CONNECT, [(b"{x}", b"1")]), command.CONNECT, [(b"x", b"y")])
+        assert sent == packet(command.CONNECT, [(b"x", b"y")])
+
+    def test_where_it_is_said_they_are_added(self) -> None:
+        sent = macros.with_values(None, command.MAIL, [(b"{t}", b"yes")], add=True)
+        assert sent == packet(command.MAIL, [(b"{t}", b"yes")])

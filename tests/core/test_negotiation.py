@@ -235,3 +235,8 @@ def test_knowledge_is_the_last_answer_of_each_child() -> None:
     knowledge.forget("a")
     knowledge.forget("a")
     assert knowledge.of("a") is None
+
+
+def test_macros_that_conditions_need_are_asked_for_beyond_the_base_list() -> None:
+    lists = negotiation.macro_lists([], POSTFIX_MACROS, {option.STAGE_CONNECT: (b"{client_ptr}", b"j")})
+    assert lists == {option.STAGE_CONNECT: (*POSTFIX_MACROS[option.STAGE_CONNECT], b"{client_ptr}")}

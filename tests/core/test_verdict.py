@@ -111,3 +111,23 @@ def test_a_name_is_appended_to_a_default_text(means: Verdict, expected: str) -> 
 @pytest.mark.parametrize("means", [DISCARD, SHUTDOWN, verdict.with_text(b"550 5.7.1 mine")])
 def test_no_name_is_appended_to_anything_else(means: Verdict) -> None:
     assert verdict.with_name(means, "av") is means
+
+
+@pytest.mark.parametrize(
+    ("said", "word", "becomes"),
+    [
+        ("550 5.7.1 no", "tempfail", "450 4.7.1 no"),
+        ("550-5.7.1 a\r\n550 5.7.1 b", "tempfail", "450-4.7.1 a\r\n450 4.7.1 b"),
+        ("550 no", "tempfail", "450 no"),
+        ("550 5.7 no code", "tempfail", "450 5.7 no code"),
+        ("451 4.7.1 later", "reject", "551 5.7.1 later"),
+        ("450 4.2.0 555 5.5.5 in the text", "reject", "550 5.2.0 555 5.5.5 in the text"),
+    ],
+)
+def test_the_other_class_keeps_the_text(said: str, word: str, becomes: str) -> None:
+    assert verdict.of_class(verdict.with_text(said.encode()), word).text == becomes.encode()
+
+
+def test_the_other_class_without_a_text_or_of_a_shutdown_is_the_plain_one() -> None:
+    assert verdict.of_class(REJECT, "tempfail") is TEMPFAIL
+    assert verdict.of_class(SHUTDOWN, "reject") is REJECT

@@ -6,11 +6,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from mmx.core.plan import After
 from tests.scenarios import frames, model, words
+from tests.scenarios.conditions import parse_when
 from tests.scenarios.model import MTA, ChildSpec, Offer, Scenario, Step
 
 STARTS: Final = ("nothing", "negotiated", "connected", "helo", "mail", "rcpt", "data")
 ACTIONS: Final = ("accept", "tempfail", "reject", "quarantine", "shutdown")
+REPLIES: Final = ("continue", "accept", "tempfail", "reject", "discard")
+VERDICTS: Final = ("accept", "tempfail", "reject", "discard", "quarantine")
 LIMITS: Final = frozenset(
     {"connect", "command", "content", "message", "progress", "idle", "foreign"}
     | {"edits", "headers", "transcript", "due", "high_water", "frame", "spool"}
@@ -184,6 +188,24 @@ class _Head:
         self.children += (child,)
 
 
+def _after(text: str) -> After:
+    """`CHILD:WORD|WORD`."""
+    name, _, said = text.partition(":")
+    return After(name, frozenset(_choice(word, REPLIES) for word in said.split("|")))
+
+
+def _set_macros(text: str) -> tuple[tuple[bytes, bytes], ...]:
+    """`{name}:value;{name}:value`."""
+    pairs = [pair.encode().partition(b":") for pair in text.split(";")]
+    return tuple((name, value) for name, _, value in pairs)
+
+
+def _verdicts(text: str) -> tuple[tuple[str, str], ...]:
+    """`VERDICT:VERDICT;VERDICT:VERDICT`."""
+    pairs = [pair.partition(":") for pair in text.split(";")]
+    return tuple((_choice(word, VERDICTS), _choice(instead, VERDICTS)) for word, _, instead in pairs)
+
+
 def _with_option(child: ChildSpec, name: str, text: str) -> ChildSpec:
     """The child with one more option of its line."""
     if name == "default_action":
@@ -194,6 +216,8 @@ def _with_option(child: ChildSpec, name: str, text: str) -> ChildSpec:
         return replace(
             child, known=child.known and name != "unknown", absent=child.absent or name == "absent"
         )
+    if name == "recipients":
+        return replace(child, only_matching=_choice(text, ("all", "matching")) == "matching")
     if name == "macros":
         lists = tuple(frames.parse_macro_list(part) for part in text.split(";") if part)
         return replace(child, macros=lists)
@@ -204,6 +228,11 @@ def _with_option(child: ChildSpec, name: str, text: str) -> ChildSpec:
         "content": lambda value: _choice(value, ("edited", "original")),
         "original_always": _yes,
         "pipelining": _yes,
+        "when": parse_when,
+        "after": _after,
+        "max_size": int,
+        "set_macros": _set_macros,
+        "verdicts": _verdicts,
         "unreachable": lambda value: _choice(value, ACTIONS),
         "died": lambda value: _choice(value, ACTIONS),
     }

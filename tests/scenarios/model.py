@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from mmx.core.condition import Condition
+from mmx.core.plan import After
 from mmx.wire import option
 from tests.scenarios.words import Word
 
@@ -38,6 +40,12 @@ class ChildSpec:
     reach: str = "up"
     known: bool = True
     absent: bool = False
+    when: Condition | None = None
+    after: After | None = None
+    only_matching: bool = False
+    max_size: int | None = None
+    set_macros: tuple[tuple[bytes, bytes], ...] = ()
+    verdicts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

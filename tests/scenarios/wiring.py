@@ -9,6 +9,7 @@ from mmx.core.session import Session
 from mmx.core.spool import MemorySpool
 from mmx.wire import payload
 from mmx.wire.framing import DATA
+from tests.scenarios.conditions import dns_lists
 from tests.scenarios.model import ChildSpec, Scenario
 from tests.scenarios.player import handshake
 
@@ -40,6 +41,12 @@ def plan_of(scenario: Scenario, child: ChildSpec, endpoint: str) -> ChildPlan:
         command_timeout=limits.get("command", 25.0),
         content_timeout=limits.get("content", 240.0),
         pipelining=child.pipelining,
+        when=child.when,
+        after=child.after,
+        only_matching=child.only_matching,
+        max_size=child.max_size,
+        set_macros=child.set_macros,
+        verdicts=dict(child.verdicts),
     )
 
 
@@ -72,6 +79,7 @@ def chain_of(
         ),
         limits=limits_of(scenario),
         name_in_reply=scenario.name_in_reply,
+        dns_lists=tuple(name for name in names for name in dns_lists(scenario.child(name).when)),
     )
 
 
