@@ -64,7 +64,7 @@ def test_page_of_limits_has_every_bound(limits: type) -> None:
 
 def every_line() -> list[Line]:
     """Lines with all fields that lines of their kind can have."""
-    child = ChildRecord("NAME", "reject", "EOM", 0.1, "why")
+    child = ChildRecord("NAME", "reject", "EOM", 0.1, "why", "because")
     texts = (b"queue", b"client", b"helo", b"sender")
     record = MessageRecord("s", *texts, 1, 1, 1, "reject", b"550 no", "NAME", "why", 0.1, (child,))
     plan, outages = ChildPlan("NAME", "unix:/run/name"), Outages(Throttle(60.0))

@@ -15,6 +15,7 @@ def make_chain(settings: Settings, main_cf: Mapping[int, tuple[bytes, ...]] = PO
         limits=_limits(settings.limits),
         base_macros=_base_macros(settings.mta_macros, main_cf),
         name_in_reply=settings.name_in_reply,
+        children_header=(settings.children_header or "").encode(),
     )
 
 

@@ -120,6 +120,11 @@ class Revision:
         """All headers."""
         return len(self._headers)
 
+    def count_named(self, name: bytes) -> int:
+        """The headers of that name, as CHGHEADER counts them."""
+        name = name.lower()
+        return sum(one.lower() == name for one, _ in self._headers)
+
     def header_frame(self, number: int, *, strip: bool) -> bytes:
         """The HEADER frame for a child; `strip` as in `Content`."""
         name, value = self._headers[number]

@@ -129,6 +129,8 @@ class Chain:
     base_macros: Mapping[int, tuple[bytes, ...]] = field(default_factory=lambda: POSTFIX_MACROS)
     """Stage to names: what the MTA sends when no list is asked for (N15)."""
     name_in_reply: bool = False
+    children_header: bytes = b""
+    """Name of the header that names the children that ran; empty: none."""
     condition_macros: Mapping[int, tuple[bytes, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """Stage to names that conditions need; asked of the MTA beyond `base_macros`."""
     dns_lists: tuple[str, ...] = ()

@@ -17,14 +17,14 @@ stays in the message.
 from collections.abc import Callable
 from typing import Final
 
-from mmx.core import links, verdict, verdict_map
+from mmx.core import attribution, links, verdict, verdict_map
 from mmx.core.action import Loss, Remark
 from mmx.core.child import Child, Due, Link, Part
 from mmx.core.edits import NoRoomError
 from mmx.core.state import State
 from mmx.core.verdict import Verdict
 from mmx.errors import ProtocolError
-from mmx.wire import command, reply
+from mmx.wire import command, payload, reply
 from mmx.wire.framing import CODE, DATA
 
 
@@ -67,6 +67,8 @@ def _take_edit(state: State, child: Child, received: bytes) -> None:
         raise ProtocolError(f"{links.reply_name(received[CODE])} before end of message")
     if part is None or part.edits is None or not head.wanted:
         return
+    if received[CODE] == reply.QUARANTINE:
+        received = attribution.hold(child, payload.decode_one_string(received[DATA:]))
     try:
         remark = part.edits.add(received, child.options.actions)
     except NoRoomError:

@@ -17,7 +17,7 @@ takes them only there: the conclusion is kept and the children that still read a
 from math import inf
 from typing import Final
 
-from mmx.core import edits, joins, links, negotiation, report, verdict
+from mmx.core import attribution, edits, joins, links, negotiation, report, verdict
 from mmx.core.action import Loss, Remark
 from mmx.core.child import Child, Link
 from mmx.core.content import Content
@@ -219,6 +219,7 @@ def _let_pass(state: State, event: Event) -> None:
         _deliver(state, transaction, transaction.content)
         return
     never = event.code == command.UNKNOWN or event.rejected or _join_open(state, event)
+    never = never or bool(state.chain.children_header)
     if never or not _everybody_accepted(state):
         _answer_stream(state, event)
         return
@@ -291,11 +292,17 @@ def _deliver(state: State, transaction: Transaction, content: Content) -> None:
         if part.delivered and part.edits is not None:
             shares.append((part.edits, part.original))
         if part.hold is not None:
-            tail.append(frame(reply.QUARANTINE, part.hold + b"\0"))
+            tail.append(attribution.hold(child, part.hold))
+    held = bool(tail) or any(share.holds for share, _ in shares)
+    if state.chain.children_header:
+        try:
+            tail += attribution.header_edits(state, shares, content)
+        except attribution.TooManyHeadersError:
+            _refuse_forged(state, transaction)
+            return
     frames, body = edits.merge(shares, content)
     state.mta_out += frames
     state.mta_out += tail
-    held = bool(tail) or any(share.holds for share, _ in shares)
     end = ACCEPT_FRAME if not held and _everybody_accepted(state) else CONTINUE_FRAME
     conclusion = Conclusion(Verdict(end, "quarantine" if held else "accept"), *report.holder(state))
     transaction.conclusion = conclusion
@@ -307,6 +314,15 @@ def _deliver(state: State, transaction: Transaction, content: Content) -> None:
             state.mta_out.append(frame(reply.REPLBODY))
         state.burst = Burst(body, end)
         continue_burst(state)
+
+
+def _refuse_forged(state: State, transaction: Transaction) -> None:
+    """So many headers that Postfix would be busy deleting them: no ordinary message."""
+    name = state.chain.children_header.decode("ascii", "replace")
+    state.overflow(f"more than {attribution.MOST_FORGED} headers {name}")
+    _conclude_early(state)
+    if transaction.conclusion is not None:
+        answer_conclusion(state, transaction, transaction.conclusion)
 
 
 def continue_burst(state: State) -> None:

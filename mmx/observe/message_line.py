@@ -85,10 +85,12 @@ def _share_fields(child: ChildRecord) -> dict[str, object]:
         "command": child.stage or None,
         "seconds": child.seconds,
         "detail": child.detail or None,
+        "because": child.because or None,
     }
 
 
 def _share(child: ChildRecord) -> str:
     place = f"@{child.stage}" if child.stage else ""
-    detail = f":{child.detail}" if child.detail else ""
+    why = child.detail or (child.because if child.verdict == "skipped" else "")
+    detail = f":{why}" if why else ""
     return f"{child.verdict}{place}/{child.seconds:.3f}{detail}"

@@ -62,6 +62,9 @@ def build(root: Table, findings: Findings, look: Look = look_nowhere) -> Setting
         spool_directory=top.take("spool_directory", values.directory, DEFAULTS.spool_directory),
         mta_macros=_mta_macros(top),
         metrics=_metrics(top.section("metrics")),
+        children_header=top.take(
+            "children_header", values.nullable(values.private_header), DEFAULTS.children_header
+        ),
         name_in_reply=top.take("name_in_reply", values.boolean, DEFAULTS.name_in_reply),
         log=_log(top.section("log")),
     )

@@ -220,6 +220,8 @@ class Settings:
     mta_macros: Macros = Macros()
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     name_in_reply: bool = False
+    # Header added to each message that passes, which names the children that ran; None: none.
+    children_header: str | None = None
     log: LogSettings = field(default_factory=LogSettings)
 
     @property

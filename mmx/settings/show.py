@@ -106,6 +106,7 @@ def _rows(settings: Settings) -> Iterator[Row]:
     listen = settings.metrics.listen
     yield ("metrics", "listen"), "null" if listen is None else quoted(str(listen).removeprefix("inet:"))
     yield ("name_in_reply",), _scalar(settings.name_in_reply)
+    yield ("children_header",), _scalar(settings.children_header)
     yield ("log",), None
     yield ("log", "format"), settings.log.format
     yield ("log", "level"), settings.log.level

@@ -29,6 +29,7 @@ Reader = Callable[[Node], T]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _MACRO: Final = re.compile(r"[A-Za-z_]|\{[A-Za-z0-9_]{2,64}\}")
+_PRIVATE_HEADER: Final = re.compile(r"[Xx]-[A-Za-z0-9-]{1,60}")
 _BOOLEANS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _LONGEST_DURATION: Final = 365 * 86400.0
 
@@ -175,6 +176,14 @@ def macro(node: Node) -> str:
     word = text(node)
     if not _MACRO.fullmatch(word):
         raise refusal(node, "no macro name", 'write one letter, or a longer name in braces: "{auth_type}"')
+    return word
+
+
+def private_header(node: Node) -> str:
+    """The name of a header that no standard gives a meaning, so that mmx may delete those that come."""
+    word = text(node)
+    if not _PRIVATE_HEADER.fullmatch(word):
+        raise refusal(node, "no header name for mmx", "write one that begins with X-, such as X-Mmx-Children")
     return word
 
 

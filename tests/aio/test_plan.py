@@ -85,6 +85,11 @@ def test_name_in_reply() -> None:
     assert make_chain(Settings(name_in_reply=True)).name_in_reply
 
 
+def test_children_header() -> None:
+    assert make_chain(Settings()).children_header == b""
+    assert make_chain(Settings(children_header="X-Mmx-Children")).children_header == b"X-Mmx-Children"
+
+
 @pytest.mark.parametrize(
     ("content", "planned", "always"),
     [

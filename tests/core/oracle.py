@@ -13,7 +13,6 @@ from mmx.wire import command, option, reply
 from mmx.wire.framing import CODE, DATA, frame
 from tests.core.simulation import FINAL, HEADERS, SHUTDOWN_TEXT, SILENT, Answer, Message, Script, mta
 
-HOLD = frame(reply.QUARANTINE, b"content filter failed\0")
 OF_ACTION = {
     plan.TEMPFAIL: FINAL["t"],
     plan.REJECT: frame(reply.REPLYCODE, b"550 5.5.0 Service unavailable\0"),
@@ -140,7 +139,7 @@ def _content(members: list[_Member], message: str) -> tuple[bytes, ...]:
 def _edits(members: list[_Member]) -> tuple[bytes, ...]:
     said = [_for_mta(m.script, edit) for m in members for edit in m.edits if edit[CODE] != reply.REPLBODY]
     held = any(edit[CODE] == reply.QUARANTINE for edit in said)
-    tail = [HOLD for member in members if member.held]
+    tail = [_hold(member.script, b"content filter failed") for member in members if member.held]
     bodies = [[edit[DATA:] for edit in m.edits if edit[CODE] == reply.REPLBODY] for m in members]
     body = next((b"".join(pieces) for pieces in reversed(bodies) if pieces), None)
     if body is not None:
@@ -150,9 +149,15 @@ def _edits(members: list[_Member]) -> tuple[bytes, ...]:
 
 
 def _for_mta(script: Script, edit: bytes) -> bytes:
-    """A header value of a child without HDR_LEADSPC gains its space (X5)."""
+    """A header value of a child without HDR_LEADSPC gains its space (X5), a hold the child's name."""
+    if edit[CODE] == reply.QUARANTINE:
+        return _hold(script, edit[DATA:-1])
     if edit[CODE] not in (reply.ADDHEADER, reply.INSHEADER) or script.protocol & option.HDR_LEADSPC:
         return edit
     start = DATA if edit[CODE] == reply.ADDHEADER else DATA + 4
     name, _, rest = edit[start:].partition(b"\0")
     return frame(edit[CODE], edit[DATA:start] + name + b"\0 " + rest)
+
+
+def _hold(script: Script, reason: bytes) -> bytes:
+    return frame(reply.QUARANTINE, b"[" + script.plan.name.encode() + b" via mmx] " + reason + b"\0")

@@ -143,7 +143,7 @@ class TestFailing:
             if when != "EOM":
                 play >> "M> EOM"
             if action == plan.QUARANTINE:
-                play << 'M< QUARANTINE "content filter failed"'
+                play << 'M< QUARANTINE "[a via mmx] content filter failed"'
             play << f"M< {ANSWER[action]}"
             assert play.notes(ChildFailed)[0].step == (when.split(maxsplit=1)[0] if when else "idle")
 
@@ -165,7 +165,7 @@ class TestFailing:
             play >> "b< CONTINUE" << "b> EOM"
             play >> "b< CONTINUE"
             if action == plan.QUARANTINE:
-                play << 'M< QUARANTINE "content filter failed"'
+                play << 'M< QUARANTINE "[a via mmx] content filter failed"'
             play << "M< CONTINUE"
 
     @pytest.mark.parametrize("loss", LOSSES)

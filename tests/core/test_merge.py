@@ -40,7 +40,7 @@ DECIDES = {
     "X reject": 'REPLYCODE "550 5.5.0 Service unavailable"',
     "X shutdown": 'REPLYCODE "421 4.7.1 Service unavailable - try again later"',
 }
-HOLDS = {"q": HOLD, "X quarantine": 'QUARANTINE "content filter failed"'}
+HOLDS = {"q": "why", "X quarantine": "content filter failed"}
 AT_ENVELOPE = [row for row in ROWS if row != "q"]
 
 
@@ -72,7 +72,8 @@ def merged(first: str, second: str) -> list[str]:
     if (first, second) == ("a", "a"):
         return ["ACCEPT"]
     # Edits are sent before the default actions' holds; the last reason wins (V2).
-    held = [HOLDS[row] for row in sorted((first, second), key="X quarantine".__eq__) if row in HOLDS]
+    rows = sorted((("a", first), ("b", second)), key=lambda named: named[1] == "X quarantine")
+    held = [f'QUARANTINE "[{name} via mmx] {HOLDS[row]}"' for name, row in rows if row in HOLDS]
     return [*held, "CONTINUE"]
 
 

@@ -129,8 +129,9 @@ def test_an_edit_at_end_of_message_is_held_and_then_sent(said: str) -> None:
 
 
 def sent(said: str) -> str:
-    """An edit as the MTA gets it: a body ends its last line."""
-    return 'REPLBODY "x\\r\\n"' if said == "REPLBODY x" else said
+    """An edit as the MTA gets it: a body ends its last line, a hold names the child."""
+    changed = {"REPLBODY x": 'REPLBODY "x\\r\\n"', "QUARANTINE why": 'QUARANTINE "[a via mmx] why"'}
+    return changed.get(said, said)
 
 
 @pytest.mark.parametrize("said", WRONG)

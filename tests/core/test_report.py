@@ -73,7 +73,7 @@ def test_a_message_held_names_who_wants_it_held() -> None:
         play >> "M> EOM" << "a> EOH"
         play >> "a< CONTINUE" << "a> EOM"
         play >> "a< QUARANTINE spam"
-        play >> "a< CONTINUE" << "M< QUARANTINE spam" << "M< CONTINUE"
+        play >> "a< CONTINUE" << 'M< QUARANTINE "[a via mmx] spam"' << "M< CONTINUE"
         record = play.record
         assert (record.verdict, record.decider, record.why) == ("quarantine", "a", "quarantine")
         assert [child.verdict for child in record.children] == ["quarantine", "failed"]
@@ -83,7 +83,7 @@ def test_a_message_held_names_who_wants_it_held() -> None:
 def test_a_message_held_for_a_failure_says_which() -> None:
     with Playbook("start: data", "child a: died=quarantine") as play:
         play >> "M> EOM" << "a> EOH"
-        play >> "a< closes" << 'M< QUARANTINE "content filter failed"' << "M< CONTINUE"
+        play >> "a< closes" << 'M< QUARANTINE "[a via mmx] content filter failed"' << "M< CONTINUE"
         assert (play.record.verdict, play.record.decider, play.record.why) == ("quarantine", "a", "eof")
 
 

@@ -277,7 +277,12 @@ def test_two_messages_share_nothing() -> None:
             play >> "b< CONTINUE" << "b> EOM"
             play >> "b< CONTINUE"
             if quarantine:
-                play << "M< QUARANTINE why" << 'M< ADDHEADER X " one"' << 'M< REPLBODY "replaced\\r\\n"'
+                (
+                    play
+                    << 'M< QUARANTINE "[a via mmx] why"'
+                    << 'M< ADDHEADER X " one"'
+                    << 'M< REPLBODY "replaced\\r\\n"'
+                )
             play << "M< CONTINUE"
             state = play.session.state
             assert (state.transaction, state.message_deadline, state.burst) == (None, inf, None)

@@ -75,6 +75,18 @@ def test_a_record_as_an_object() -> None:
     values = MessageLine(RECORD).values()
     assert values["queue_id"] == b"4XyZ12"
     assert values["child"] == {
-        "opendkim": {"verdict": "accept", "command": "EOM", "seconds": 0.004, "detail": None},
-        "opendmarc": {"verdict": "reject", "command": "EOM", "seconds": 0.0101, "detail": "p=reject"},
+        "opendkim": {
+            "verdict": "accept",
+            "command": "EOM",
+            "seconds": 0.004,
+            "detail": None,
+            "because": None,
+        },
+        "opendmarc": {
+            "verdict": "reject",
+            "command": "EOM",
+            "seconds": 0.0101,
+            "detail": "p=reject",
+            "because": None,
+        },
     }

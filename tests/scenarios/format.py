@@ -114,6 +114,7 @@ class _Head:
     macros_shown: bool = False
     handshake_shown: bool = False
     name_in_reply: bool = False
+    children_header: str = ""
     sockets: bool = True
     postfix: bool = False
 
@@ -140,8 +141,8 @@ class _Head:
         return Scenario(path=path, steps=tuple(steps), **vars(self))
 
     def _plain(self, key: str, value: str) -> None:
-        if key == "title":
-            self.title = value
+        if key in ("title", "children_header"):
+            setattr(self, key, value)
         elif key == "start":
             self.start = _choice(value, STARTS)
         elif key in ("macros", "handshake"):

@@ -140,6 +140,7 @@ class Scenario:
     macros_shown: bool = False
     handshake_shown: bool = False
     name_in_reply: bool = False
+    children_header: str = ""
     sockets: bool = True
     postfix: bool = False
 

@@ -80,6 +80,7 @@ def chain_of(
         limits=limits_of(scenario),
         name_in_reply=scenario.name_in_reply,
         dns_lists=tuple(name for name in names for name in dns_lists(scenario.child(name).when)),
+        children_header=scenario.children_header.encode(),
     )
 
 

@@ -101,6 +101,7 @@ spool_directory: /tmp/spool
 mta_macros: {connect: [j], helo: null}
 metrics: {listen: "127.0.0.1:9850"}
 name_in_reply: yes
+children_header: X-Mmx-Children
 log: {format: json, level: debug, to: syslog}
 """
 
@@ -160,6 +161,7 @@ def test_every_key_is_read() -> None:
         mta_macros=Macros(connect=("j",)),
         metrics=MetricsSettings(InetEndpoint("127.0.0.1", 9850)),
         name_in_reply=True,
+        children_header="X-Mmx-Children",
         log=LogSettings(LogFormat.JSON, LogLevel.DEBUG, LogTarget.SYSLOG),
     )
 
@@ -238,6 +240,13 @@ def test_a_child_alone_has_the_defaults() -> None:
             "a.yaml:1: limits.backlog: 0: out of bounds; write a number from 1 to 1000000",
         ),
         ("limits: {back_log: 9}", "a.yaml:1: limits.back_log: unknown setting; did you mean backlog?"),
+        (
+            "children_header: Received",
+            (
+                "a.yaml:1: children_header: Received: no header name for mmx; "
+                "write one that begins with X-, such as X-Mmx-Children"
+            ),
+        ),
         (
             "log: {format: text}",
             "a.yaml:1: log.format: text: not a word for this; write one of plain, journal, json",
