@@ -11,7 +11,7 @@ from tests.scenarios.model import HERE
 
 ROOT = HERE.parent.parent
 PAGE = (ROOT / "docs" / "reference" / "checklist.md").read_text()
-SCENARIO = re.compile(r"`((?:checklist|traps|rules)/[^`]+)`(?:: ([^|]*?)(?=<br>| \|))?")
+SCENARIO = re.compile(r"`((?:checklist|traps|rules|joins)/[^`]+)`(?:: ([^|]*?)(?=<br>| \|))?")
 TEST = re.compile(r"`(tests/[^`]+\.py)(?:::(\w+))?`")
 
 
@@ -52,7 +52,7 @@ def test_the_lists_are_whole() -> None:
     )
 
 
-@pytest.mark.parametrize("number", range(1, 7))
+@pytest.mark.parametrize("number", range(1, 8))
 def test_every_line_is_shown_by_something_or_says_why_not(number: int) -> None:
     _, table = section(number).split("|---|\n")
     silent = [
