@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from mmx.aio.throttle import Throttle
-from mmx.core.action import ChildFailed
+from mmx.core.action import ChildFailed, Loss
 from mmx.core.plan import ChildPlan
 from mmx.observe.log import Line
 
@@ -29,11 +29,14 @@ _KINDS: Final = dict.fromkeys(("eof", "reset", "refused", "missing"), "gone")
 _Key = tuple[str, str]
 
 
-class _Outage:
-    __slots__ = ("actions", "since", "told")
+class Outage:
+    """A child that is gone since then, and why it was the last time that somebody tried."""
+
+    __slots__ = ("actions", "since", "told", "why")
 
     def __init__(self, since: float) -> None:
         self.since = since
+        self.why = ""
         self.told: set[str] = set()
         """Kinds of failure told of."""
         self.actions: Counter[str] = Counter()
@@ -47,14 +50,25 @@ class Outages:
 
     def __init__(self, throttle: Throttle) -> None:
         self._throttle = throttle
-        self._open: dict[_Key, _Outage] = {}
+        self._open: dict[_Key, Outage] = {}
+
+    def of(self, plan: ChildPlan) -> Outage | None:
+        """The child's outage, if it is gone."""
+        return self._open.get(_key(plan))
+
+    def began(self, plan: ChildPlan, loss: Loss, now: float) -> None:
+        """The handshake at the start or after a reload failed, and whoever did it has told of it."""
+        outage = self._open.setdefault(_key(plan), Outage(now))
+        outage.why = _why(loss.reason, loss.detail)
+        outage.told.add(_KINDS.get(loss.reason, loss.reason))
 
     def failed(self, failed: ChildFailed, now: float) -> int | None:
         """None if this failure is not to be told of; else how many like it were not, since the last told."""
         key = _key(failed.child.plan)
         if not _is_outage(failed):
             return self._throttle.passes((*key, failed.step, failed.reason), now)
-        outage = self._open.setdefault(key, _Outage(now))
+        outage = self._open.setdefault(key, Outage(now))
+        outage.why = _why(failed.reason, failed.detail)
         if failed.action:
             outage.actions[failed.action] += 1
         kind = _KINDS.get(failed.reason, failed.reason)
@@ -89,6 +103,10 @@ def _is_outage(failed: ChildFailed) -> bool:
     if failed.step in _HANDSHAKE:
         return failed.reason != "resources"
     return failed.reason in _BROKEN and bool(failed.action)
+
+
+def _why(reason: str, detail: str) -> str:
+    return f"{reason}: {detail}" if detail else reason
 
 
 def _key(plan: ChildPlan) -> _Key:

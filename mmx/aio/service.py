@@ -16,10 +16,12 @@ import asyncio
 import importlib.metadata
 import logging
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from mmx.aio import snapshot
 from mmx.aio.access import complaints, own_account
 from mmx.aio.dns_lists import MAX_ASKED
 from mmx.aio.dns_query import require_dnspython
@@ -36,12 +38,16 @@ from mmx.core.action import Loss
 from mmx.core.plan import Chain, ChildPlan
 from mmx.errors import EX_OK, MmxError, PermissionsError, SettingsError
 from mmx.observe import log
+from mmx.observe.status import Status
 from mmx.settings.load import FilesOnly, Loaded, Loader
 from mmx.settings.model import Settings
 from mmx.wire import option
 from mmx.wire.payload import Options
 
 OLDEST_UVLOOP: Final = (0, 23)
+
+_PROBLEMS_KEPT: Final = 5
+"""Of a reload that failed, for the status page; the log has all."""
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -97,6 +103,8 @@ class Service:
         self._reload_asked = False
         self._greeting: asyncio.Task[None] | None = None
         self._descriptors = 0
+        self._started = time.time()
+        self._settings_good = True
 
     async def run(self) -> None:
         """From start to stop; raises MmxError if the start fails."""
@@ -114,6 +122,8 @@ class Service:
         try:
             await self._listeners.start(settings)
             _log.info("listening on %s", ", ".join(self._listeners.names))
+            count = len(chain.children)
+            self._sessions.history.reload(f"started, children: {count}", self._started, succeeded=True)
             self._greet(chain)
             self._lookout.watch(self._loaded)
             await self._obey()
@@ -164,10 +174,10 @@ class Service:
         except SettingsError as error:
             for problem in error.problems:
                 _log.error("%s", problem)
-            self._keep("the settings are wrong")
+            self._keep("the settings are wrong", *(str(problem) for problem in error.problems))
         except MmxError as error:
             _log.error("%s", error)
-            self._keep("something they need cannot be had")
+            self._keep("something they need cannot be had", str(error))
         except Exception:  # noqa: BLE001 - a fault of ours must not end a daemon that works
             _log.exception("internal error")
             self._keep("internal error")
@@ -188,7 +198,10 @@ class Service:
         if closed:
             raise PermissionsError("; ".join(closed))
 
-    def _keep(self, why: str) -> None:
+    def _keep(self, why: str, *problems: str) -> None:
+        told = "\n".join((f"{why}; the former settings stay in force", *problems[:_PROBLEMS_KEPT]))
+        self._sessions.history.reload(told, time.time(), succeeded=False)
+        self._settings_good = False
         _log.error("reload of %s: %s; the former settings stay in force", self._path, why)
         self._notifier.ready("reload failed, former settings in force")
 
@@ -203,9 +216,10 @@ class Service:
             log.set_up(settings.log)
         unchanged = settings == self._settings
         self._settings = settings
-        _log.info(
-            "reloaded %s: %s", self._path, "no change" if unchanged else "; ".join(changes) or "same children"
-        )
+        told = "no change" if unchanged else "; ".join(changes) or "same children"
+        _log.info("reloaded %s: %s", self._path, told)
+        self._sessions.history.reload(told, time.time(), succeeded=True)
+        self._settings_good = True
         self._greet(chain)
 
     @staticmethod
@@ -222,6 +236,18 @@ class Service:
         sessions = session_limit(settings.limits.max_sessions, descriptors=descriptors, children=children)
         connections = connection_limit(sessions, descriptors=descriptors, children=children)
         return {"max_sessions": sessions, "max_connections": connections}
+
+    def status(self) -> Status:
+        """A picture of the daemon, for people."""
+        return snapshot.take(
+            self._sessions,
+            self._loaded,
+            at=time.time(),
+            started=self._started,
+            listeners=tuple(self._listeners.names),
+            path=str(self._path),
+            settings_good=self._settings_good,
+        )
 
     # Handshakes.
 
@@ -240,6 +266,7 @@ class Service:
         results = await asyncio.gather(*(shake_hands(plan, knowledge, max_frame=max_frame) for plan in plans))
         for plan, result in zip(plans, results, strict=True):
             _report(plan, result)
+            self._sessions.greeted(plan, result)
         down = sum(isinstance(result, Loss) for result in results)
         self._notifier.ready(f"{len(plans)} children, {down} down")
 

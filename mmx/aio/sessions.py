@@ -8,7 +8,7 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -24,11 +24,13 @@ from mmx.core.action import ChildFailed, Loss, MessageEnded, Ready, Remark
 from mmx.core.child import Child
 from mmx.core.condition import Truth
 from mmx.core.negotiation import Knowledge
-from mmx.core.plan import Chain
+from mmx.core.plan import Chain, ChildPlan
 from mmx.core.session import Session
+from mmx.observe.history import History
 from mmx.observe.log import Line
 from mmx.observe.message_line import MessageLine, failure_line
 from mmx.settings.model import Settings
+from mmx.wire.payload import Options
 
 REPEAT: Final = 60.0
 """Seconds between two log lines that say the same."""
@@ -73,14 +75,36 @@ class Sessions:
         self.knowledge = Knowledge()
         self.budget = SpoolBudget(settings.limits.max_spool)
         self._spool_directory = Path(settings.spool_directory)
-        self._outages = Outages(self._throttle)
+        self.history = History(keeps_addresses=settings.status.addresses)
+        self.outages = Outages(self._throttle)
         self.reach = Reach(
-            self.knowledge, outages=self._outages, max_frame=settings.limits.max_frame, loop=loop
+            self.knowledge, outages=self.outages, max_frame=settings.limits.max_frame, loop=loop
         )
         self.dns_lists = DnsLists(loop=loop)
 
     def __len__(self) -> int:
         return len(self._drivers)
+
+    @property
+    def now(self) -> float:
+        """The time of the event loop."""
+        return self._loop.time()
+
+    @property
+    def max_sessions(self) -> int:
+        """Sessions that are served at a time."""
+        return self._max_sessions
+
+    def open_sessions(self) -> Iterator[Session]:
+        """The sessions as they are; nobody but the core changes them."""
+        return (driver.session for driver in self._drivers)
+
+    def greeted(self, plan: ChildPlan, result: Options | Loss) -> None:
+        """The handshake at the start or after a reload is done, and told of."""
+        if isinstance(result, Loss):
+            self.outages.began(plan, result, self._loop.time())
+        else:
+            self.reach.succeeded(plan)
 
     def has_room(self) -> bool:
         """Whether one more connection may be accepted."""
@@ -116,6 +140,9 @@ class Sessions:
         self._spool_directory = Path(settings.spool_directory)
         self.chain = chain
         self.reach.keep_only(chain.children)
+        self.history.keep_only(
+            (plan.name for plan in chain.children), keeps_addresses=settings.status.addresses
+        )
         self.dns_lists.change()
         for driver in self._drivers:
             driver.session.set_chain(chain)
@@ -176,6 +203,7 @@ class Sessions:
         name = driver.name
         if isinstance(note, MessageEnded):
             _log.info(MessageLine(note.record))
+            self.history.message(note.record, time.time())
             driver.has_served = True
             if self._draining:
                 self._loop.call_soon(driver.close_if_idle)
@@ -185,6 +213,7 @@ class Sessions:
             if note.step in _HANDSHAKE_STEPS:
                 self.reach.failed(note.child.plan, note.reason)
             self._log_failure(name, note)
+            self.history.failure(note, time.time())
         else:
             self._log_remark(name, note)
 
@@ -217,7 +246,7 @@ class Sessions:
         return "spool is full"
 
     def _log_failure(self, session: str, failed: ChildFailed) -> None:
-        held_back = self._outages.failed(failed, self._loop.time())
+        held_back = self.outages.failed(failed, self._loop.time())
         if held_back is None:
             _log.debug(failure_line(session, failed))
         else:

@@ -31,6 +31,7 @@ from mmx.settings.model import (
     MetricsSettings,
     Mode,
     Settings,
+    StatusSettings,
 )
 from mmx.settings.section import Findings, Section
 from mmx.settings.values import refusal
@@ -67,6 +68,7 @@ def build(root: Table, findings: Findings, look: Look = look_nowhere) -> Setting
         ),
         name_in_reply=top.take("name_in_reply", values.boolean, DEFAULTS.name_in_reply),
         log=_log(top.section("log")),
+        status=_status(top.section("status")),
     )
     findings.detection = look(shared.detect)
     children = _children(top.section("children"), shared, findings.detection)
@@ -171,6 +173,12 @@ def _metrics(part: Section) -> MetricsSettings:
     metrics = MetricsSettings(part.take("listen", values.nullable(values.address), DEFAULTS.metrics.listen))
     part.finish()
     return metrics
+
+
+def _status(part: Section) -> StatusSettings:
+    status = StatusSettings(part.take("addresses", values.boolean, DEFAULTS.status.addresses))
+    part.finish()
+    return status
 
 
 def _log(part: Section) -> LogSettings:

@@ -193,6 +193,14 @@ class LogSettings:
     to: LogTarget = LogTarget.AUTO
 
 
+@dataclass(frozen=True, slots=True)
+class StatusSettings:
+    """What the status page and `mmx status` may show."""
+
+    # Clients and senders of recent messages.
+    addresses: bool = False
+
+
 DEFAULT_ENDPOINT: Final = UnixEndpoint("/var/spool/postfix/mmx/mmx.sock")
 
 
@@ -223,6 +231,7 @@ class Settings:
     # Header added to each message that passes, which names the children that ran; None: none.
     children_header: str | None = None
     log: LogSettings = field(default_factory=LogSettings)
+    status: StatusSettings = field(default_factory=StatusSettings)
 
     @property
     def chain(self) -> tuple[ChildSettings, ...]:

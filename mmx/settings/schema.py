@@ -28,6 +28,7 @@ from mmx.settings.model import (
     Macros,
     MetricsSettings,
     Settings,
+    StatusSettings,
 )
 from mmx.settings.show import as_tree
 
@@ -131,6 +132,7 @@ _PLAIN: Final[dict[Any, Callable[[str], Schema]]] = {
     Macros: lambda _name: _map({stage: _nullable(_ref("macros")) for stage in Macros.__slots__}),
     Limits: lambda _name: _of(Limits),
     LogSettings: lambda _name: _of(LogSettings),
+    StatusSettings: lambda _name: _of(StatusSettings),
     MetricsSettings: lambda _name: _of(MetricsSettings),
 }
 

@@ -111,6 +111,8 @@ def _rows(settings: Settings) -> Iterator[Row]:
     yield ("log", "format"), settings.log.format
     yield ("log", "level"), settings.log.level
     yield ("log", "to"), settings.log.to
+    yield ("status",), None
+    yield ("status", "addresses"), _scalar(settings.status.addresses)
     yield ("conditions",), None
     for name, condition in settings.conditions:
         yield ("conditions", name), _condition(condition)

@@ -22,6 +22,7 @@ from mmx.settings.model import (
     MetricsSettings,
     Mode,
     Settings,
+    StatusSettings,
 )
 
 # Words that YAML would take for something else are names like any other.
@@ -131,6 +132,7 @@ def settings(draw: st.DrawFn) -> Settings:
         mta_macros=draw(macros(st.none() | MACRO_LISTS)),
         metrics=MetricsSettings(draw(st.none() | INET)),
         name_in_reply=draw(st.booleans()),
+        status=StatusSettings(draw(st.booleans())),
         children_header=draw(st.none() | st.just("X-Mmx-Children")),
         log=LogSettings(
             draw(st.sampled_from(LogFormat)),

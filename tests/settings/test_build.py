@@ -19,6 +19,7 @@ from mmx.settings.model import (
     MetricsSettings,
     Mode,
     Settings,
+    StatusSettings,
 )
 from mmx.settings.section import Findings
 
@@ -103,6 +104,7 @@ metrics: {listen: "127.0.0.1:9850"}
 name_in_reply: yes
 children_header: X-Mmx-Children
 log: {format: json, level: debug, to: syslog}
+status: {addresses: yes}
 """
 
 
@@ -163,6 +165,7 @@ def test_every_key_is_read() -> None:
         name_in_reply=True,
         children_header="X-Mmx-Children",
         log=LogSettings(LogFormat.JSON, LogLevel.DEBUG, LogTarget.SYSLOG),
+        status=StatusSettings(addresses=True),
     )
 
 

@@ -1,0 +1,73 @@
+"""The state of the daemon at one moment, frozen: what the status page and `mmx status` show.
+
+Made by the shell (mmx.aio.snapshot) in one go, so that its numbers fit each other; whoever shows it needs no
+lock and cannot change anything. Times are Unix times, periods seconds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mmx.observe.history import ChildView, HistoryView
+
+UP = "up"
+DOWN = "down"
+UNKNOWN = "unknown"
+"""Nobody has spoken to it yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildStatus:
+    """One child of the chain."""
+
+    name: str
+    endpoint: str
+    origin: str = ""
+    """Where its endpoint was read."""
+    state: str = UNKNOWN
+    why: str = ""
+    """Why it is down."""
+    since: float = 0.0
+    """Since when it is down, 0 if it is not."""
+    content: str = "edited"
+    default_action: str = ""
+    connections: int = 0
+    """Sessions with a connection to it."""
+    waiting: int = 0
+    """Sessions that wait for a reply of it."""
+    oldest_wait: float = 0.0
+    history: ChildView = field(default_factory=ChildView)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The daemon."""
+
+    at: float
+    started: float
+    version: str
+    listeners: tuple[str, ...] = ()
+    children: tuple[ChildStatus, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
+    """Milters that are not in the chain, and why."""
+    sessions: Mapping[str, int] = field(default_factory=dict)
+    """Open sessions by what they are at."""
+    max_sessions: int = 0
+    spool_used: int = 0
+    spool_limit: int = 0
+    settings_path: str = ""
+    settings_good: bool = True
+    """False: the last reload failed, former settings are in force."""
+    warnings: tuple[str, ...] = ()
+    settings_text: str = ""
+    """The effective settings, as `mmx --show-config` prints them."""
+    history: HistoryView = field(default_factory=HistoryView)
+
+    @property
+    def session_count(self) -> int:
+        """All open sessions."""
+        return sum(self.sessions.values())
+
+    @property
+    def spool_is_full(self) -> bool:
+        """Whether new messages are refused for want of room."""
+        return self.spool_used >= self.spool_limit > 0
