@@ -29,7 +29,7 @@ REFERENCE = DOCS / "reference"
 MAPS = {"conditions", "default_action", "children.NAME.default_action"}
 
 LINK = re.compile(r"\]\(([^)\s#]+)(#[^)\s]*)?\)")
-ROW = re.compile(r"\| `([a-zA-Z_.]+)` \|.*?\|.*?\| (?:`([^`]*)`)? ?\|", re.MULTILINE)
+ROW = re.compile(r"\| `([a-zA-Z0-9_.]+)` \|.*?\|.*?\| (?:`([^`]*)`)? ?\|", re.MULTILINE)
 RULE = re.compile(r"(?<![A-Za-z0-9.{_])[WNSMVGEXTFD][1-9][0-9]?\b")
 
 

@@ -1,25 +1,39 @@
 """The settings as the core wants them: which children a session speaks to, in order, and its bounds."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from mmx.core.plan import EDITED, ORIGINAL, POSTFIX_MACROS, Chain, ChildPlan
+from mmx.aio.conditions import NO_NETWORKS, Compiler, LocalNetworks
+from mmx.core.plan import EDITED, ORIGINAL, POSTFIX_MACROS, After, Chain, ChildPlan
 from mmx.core.plan import Limits as CoreLimits
-from mmx.settings.model import ChildSettings, Content, Limits, Macros, Settings
+from mmx.settings.model import ChildSettings, Content, Limits, Macros, Recipients, Settings
 from mmx.wire import option
 
 
-def make_chain(settings: Settings, main_cf: Mapping[int, tuple[bytes, ...]] = POSTFIX_MACROS) -> Chain:
-    """The chain for sessions to come: the children that have a say. `main_cf` are its macro lists."""
+def make_chain(
+    settings: Settings,
+    main_cf: Mapping[int, tuple[bytes, ...]] = POSTFIX_MACROS,
+    local: LocalNetworks = NO_NETWORKS,
+) -> Chain:
+    """The chain for sessions to come: the children that have a say. Of main.cf are the macro lists, and the
+    networks that are local where the settings do not name any.
+    """
+    compiler = Compiler(settings, local)
+    names = frozenset(child.name for child in settings.chain)
+    words = [word for child in settings.chain for word in child.when]
     return Chain(
-        children=tuple(_child(child) for child in settings.chain),
+        children=tuple(_child(child, names, compiler) for child in settings.chain),
         limits=_limits(settings.limits),
         base_macros=_base_macros(settings.mta_macros, main_cf),
         name_in_reply=settings.name_in_reply,
         children_header=(settings.children_header or "").encode(),
+        condition_macros=compiler.macros(words),
+        dns_lists=compiler.dns_lists(words),
+        trusted_domain=compiler.trusted_domain(),
     )
 
 
-def _child(child: ChildSettings) -> ChildPlan:
+def _child(child: ChildSettings, chain: Collection[str], compiler: Compiler) -> ChildPlan:
+    after = child.after
     return ChildPlan(
         name=child.name,
         endpoint=str(child.endpoint),
@@ -31,6 +45,13 @@ def _child(child: ChildSettings) -> ChildPlan:
         command_timeout=child.command_timeout,
         content_timeout=child.content_timeout,
         pipelining=child.pipelining,
+        when=compiler.when(child.when),
+        # A child that is not in the chain says nothing: who waits for it would see no mail at all.
+        after=After(after.child, frozenset(after.said)) if after and after.child in chain else None,
+        only_matching=child.recipients is Recipients.MATCHING,
+        max_size=child.max_size,
+        set_macros=tuple((name.encode(), value.encode()) for name, value in child.macros),
+        verdicts=dict(child.verdicts),
     )
 
 

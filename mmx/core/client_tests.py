@@ -53,10 +53,12 @@ class _OfClient(Leaf):
 class _OfAddress(_OfClient):
     """A test of the client's address against lists of networks."""
 
-    __slots__ = ("_networks",)
+    __slots__ = ("_complete", "_networks")
 
-    def __init__(self, networks: tuple[Networks, ...]) -> None:
+    def __init__(self, networks: tuple[Networks, ...], *, complete: bool = True) -> None:
         self._networks = networks
+        self._complete = complete
+        """False if there may be more networks, which nobody could read."""
 
     def listed(self, client: Connection) -> Finding:
         """Whether one of the lists has the address."""
@@ -67,6 +69,8 @@ class _OfAddress(_OfClient):
             network = networks.find(address)
             if network is not None:
                 return Truth.YES, client.address, f"is in {network}"
+        if not self._complete:
+            return Truth.UNKNOWN, client.address, "may be in a list that cannot be read"
         return Truth.NO, client.address, "is in no network of the list"
 
 

@@ -187,7 +187,7 @@ class Macro(Leaf):
         value = facts.macros.get(self._name)
         if value:
             return in_list(value.strip().lower(), self._values)
-        if facts.point < self._due:
+        if facts.point < self._due or (facts.client is None and facts.point < Point.HELO):
             return OPEN
         if self._name in facts.sent_macros:
             return Truth.NO, b"", "has no value"

@@ -8,19 +8,19 @@ from dataclasses import replace
 from typing import Final
 
 from mmx.errors import InvalidValueError
-from mmx.settings import conditions, values
+from mmx.settings import child_mail, conditions, entries, values
 from mmx.settings.catalog import milter_of
 from mmx.settings.chain_order import chain_order
 from mmx.settings.detected import Detection, Found, Look, look_nowhere
-from mmx.settings.document import Node, Scalar, Table
+from mmx.settings.document import Items, Node, Scalar, Table
 from mmx.settings.endpoint import ChildEndpoint
 from mmx.settings.model import (
-    NO_MACROS,
     Action,
     ChildSettings,
     Condition,
     Content,
     DefaultAction,
+    DnsblSettings,
     Limits,
     Listener,
     LogFormat,
@@ -30,6 +30,8 @@ from mmx.settings.model import (
     Macros,
     MetricsSettings,
     Mode,
+    Recipients,
+    S25rSettings,
     Settings,
     StatusSettings,
 )
@@ -37,9 +39,10 @@ from mmx.settings.section import Findings, Section
 from mmx.settings.values import refusal
 
 DEFAULTS: Final = Settings()
-FINAL_WORDS: Final = ("accept", "discard", "tempfail", "reject", "quarantine")
 
 _MACROS: Final = values.list_of(values.macro)
+_DOMAINS: Final = values.list_of(entries.reader(entries.DOMAINS))
+_NETWORKS: Final = values.nullable(values.list_of(entries.reader(entries.NETWORKS)))
 _MACROS_OR_POSTFIX: Final = values.nullable(_MACROS)
 
 
@@ -57,7 +60,12 @@ def build(root: Table, findings: Findings, look: Look = look_nowhere) -> Setting
         content_timeout=top.take("content_timeout", values.duration(), DEFAULTS.content_timeout),
         detect=top.take("detect", values.boolean, DEFAULTS.detect),
         detect_interval=top.take("detect_interval", values.duration(0), DEFAULTS.detect_interval),
-        conditions=_conditions(top.section("conditions")),
+        conditions=_conditions(top),
+        local_networks=top.take("local_networks", _NETWORKS, DEFAULTS.local_networks),
+        s25r=_s25r(top.section("s25r")),
+        trusted_domains=top.take("trusted_domains", _DOMAINS, DEFAULTS.trusted_domains),
+        stressed_above=top.take("stressed_above", entries.percent, DEFAULTS.stressed_above),
+        dnsbl=_dnsbl(top.section("dnsbl")),
         order=top.take("order", values.list_of(values.name), DEFAULTS.order),
         limits=_limits(top.section("limits")),
         spool_directory=top.take("spool_directory", values.directory, DEFAULTS.spool_directory),
@@ -85,21 +93,6 @@ def listener(node: Node) -> Listener:
     if set(node.entries) != {"name", "endpoint"}:
         raise refusal(node, "not a listener", 'write "ENDPOINT" or {name: NAME, endpoint: "ENDPOINT"}')
     return Listener(values.name(node.entries["name"]), values.endpoint(node.entries["endpoint"]))
-
-
-def verdict_map(node: Node) -> tuple[tuple[str, str], ...]:
-    """A map of a child's verdict to what counts in its stead, sorted."""
-    if not isinstance(node, Table):
-        raise refusal(node, "a map of verdicts is wanted here", "write {VERDICT: VERDICT}")
-    pairs = []
-    for word, value in node.entries.items():
-        if word not in FINAL_WORDS:
-            raise refusal(value, f"{word} is no verdict", f"known are {', '.join(FINAL_WORDS)}", word)
-        instead = values.text(value)
-        if instead not in FINAL_WORDS:
-            raise refusal(value, "no verdict", f"write one of {', '.join(FINAL_WORDS)}", word)
-        pairs.append((word, instead))
-    return tuple(sorted(pairs))
 
 
 def _default_action(above: Section, default: DefaultAction, origin: str) -> DefaultAction:
@@ -191,14 +184,36 @@ def _log(part: Section) -> LogSettings:
     return log
 
 
-def _conditions(part: Section) -> tuple[tuple[str, Condition], ...]:
-    named = []
-    for name in _valid_names(part):
-        value = part.take(name, conditions.condition, Condition("all"))
-        named.append((name, value))
-        if name in conditions.SHIPPED:
-            part.findings.refuse(part.key(name), "", "the name of a shipped condition", "choose another name")
-    return tuple(named)
+def _conditions(top: Section) -> tuple[tuple[str, Condition], ...]:
+    """A condition may name any other, and also a listener."""
+    part = top.section("conditions")
+    names = _valid_names(part)
+    listen = top.table.entries.get("listen") if top.table else None
+    read = conditions.condition([*names, *_listener_names(listen)])
+    return tuple((name, part.take(name, read, Condition("all"))) for name in names)
+
+
+def _listener_names(node: Node | None) -> list[str]:
+    nodes = node.items if isinstance(node, Items) else (node,)
+    names = [each.entries.get("name") for each in nodes if isinstance(each, Table)]
+    return [name.text for name in names if isinstance(name, Scalar)]
+
+
+def _s25r(part: Section) -> S25rSettings:
+    lists = S25rSettings(
+        part.take("allow", _DOMAINS, DEFAULTS.s25r.allow), part.take("deny", _DOMAINS, DEFAULTS.s25r.deny)
+    )
+    part.finish()
+    return lists
+
+
+def _dnsbl(part: Section) -> DnsblSettings:
+    lists = DnsblSettings(
+        part.take("zones", values.list_of(conditions.zone), DEFAULTS.dnsbl.zones),
+        part.take("timeout", values.duration(), DEFAULTS.dnsbl.timeout),
+    )
+    part.finish()
+    return lists
 
 
 def _children(part: Section, shared: Settings, detection: Detection) -> dict[str, ChildSettings]:
@@ -215,7 +230,6 @@ def _child(part: Section, name: str, shared: Settings, found: Found | None) -> C
     """One child: what the files say, else what was found, else what suits its milter."""
     default = default_child(name)
     usual = "default" if milter_of(name) is None else f"default for {name}"
-    globs = values.list_of(values.text)
     timeout = values.duration()
     child = ChildSettings(
         name=name,
@@ -228,12 +242,12 @@ def _child(part: Section, name: str, shared: Settings, found: Found | None) -> C
         command_timeout=part.take("command_timeout", timeout, shared.command_timeout, "command_timeout"),
         content_timeout=part.take("content_timeout", timeout, shared.content_timeout, "content_timeout"),
         pipelining=part.take("pipelining", values.boolean, default.pipelining, usual),
-        when=part.take("when", values.list_of(conditions.when_word), default.when),
+        when=part.take("when", values.list_of(conditions.when_word), default.when, usual),
         max_size=part.take("max_size", values.nullable(values.size), default.max_size),
-        macros=_macros(part.section("macros"), NO_MACROS, _MACROS),
-        recipients=part.take("recipients", globs, default.recipients),
-        verdicts=part.take("verdicts", verdict_map, default.verdicts),
-        after=part.take("after", values.list_of(values.name), default.after),
+        macros=part.take("macros", child_mail.macros, default.macros),
+        recipients=part.take("recipients", values.choice(Recipients), default.recipients),
+        verdicts=part.take("verdicts", child_mail.verdicts, default.verdicts),
+        after=part.take("after", child_mail.after, default.after),
     )
     part.finish()
     return child
@@ -253,7 +267,7 @@ def default_child(name: str) -> ChildSettings:
     milter = milter_of(name)
     if milter is None:
         return ChildSettings(name)
-    return ChildSettings(name, content=milter.content, pipelining=milter.pipelining)
+    return ChildSettings(name, content=milter.content, pipelining=milter.pipelining, when=milter.when)
 
 
 def _valid_names(part: Section) -> list[str]:

@@ -120,7 +120,7 @@ class Milter:
     content: Content = Content.EDITED
     # It uses libmilter, which reads on while a filter works and answers in order.
     pipelining: bool = True
-    # Conditions that suit it; not applied yet.
+    # The mail that it is meant for, unless the settings say otherwise.
     when: tuple[str, ...] = ()
     switch: Switch | None = None
 

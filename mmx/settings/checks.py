@@ -1,29 +1,17 @@
 """What only the whole of the settings can tell: errors, warnings, and what this version does not do yet.
 
-Every setting that is read but not yet acted upon is a row of NOT_BUILT and earns a warning that says what
-happens instead. What happens instead is always the safe thing: more mail is shown to a child, never less.
+A setting that is read but not yet acted upon earns a warning that says what happens instead.
 """
 
 from itertools import combinations
-from typing import Final
 
 from mmx.settings.catalog import MILTERS, milter_of
 from mmx.settings.chain_checks import check_chain
-from mmx.settings.conditions import SHIPPED
+from mmx.settings.condition_checks import check_conditions
 from mmx.settings.endpoint import InetEndpoint, UnknownEndpoint, same_place
 from mmx.settings.model import ChildSettings, Mode, Settings
 from mmx.settings.section import Findings
 from mmx.settings.values import did_you_mean
-
-# Key of a child, and what its being set leads to.
-NOT_BUILT: Final = {
-    "when": "conditions are not evaluated yet: the child sees all mail",
-    "max_size": "not built yet: the child sees mail of every size",
-    "macros": "not built yet: the child gets the macros that the MTA sends anyway",
-    "recipients": "not built yet: the child sees mail for every recipient",
-    "verdicts": "not built yet: each verdict of the child counts as it stands",
-    "after": "not built yet: the place of the child follows from `order` alone",
-}
 
 
 def check(settings: Settings, findings: Findings) -> None:
@@ -35,6 +23,7 @@ def check(settings: Settings, findings: Findings) -> None:
     _check_pairs(settings, findings)
     _tell_what_was_found(settings, findings)
     check_chain(settings, findings)
+    check_conditions(settings, findings)
     _warn_of_what_is_not_built(settings, findings)
     if not settings.chain:
         findings.warn("children", "", "no child is in the chain", "until one is, all mail passes unfiltered")
@@ -58,18 +47,6 @@ def _check_listeners(settings: Settings, findings: Findings) -> None:
 def _check_names(settings: Settings, findings: Findings) -> None:
     children = {child.name for child in settings.children}
     _check_list("order", settings.order, children | set(MILTERS), findings)
-    known = (
-        SHIPPED
-        | {name for name, _ in settings.conditions}
-        | {listener.name for listener in settings.listeners}
-    )
-    for child in settings.children:
-        key = f"children.{child.name}"
-        _check_list(f"{key}.after", child.after, children | set(MILTERS), findings)
-        for word in child.when:
-            name = word.removeprefix("not ")
-            if name not in known:
-                findings.refuse(f"{key}.when", word, "no such condition", did_you_mean(name, known))
 
 
 def _check_list(key: str, names: tuple[str, ...], known: set[str], findings: Findings) -> None:
@@ -135,15 +112,9 @@ def _check_pairs(settings: Settings, findings: Findings) -> None:
 
 
 def _warn_of_what_is_not_built(settings: Settings, findings: Findings) -> None:
-    for name, _ in settings.conditions:
-        findings.warn(f"conditions.{name}", "", "conditions are checked, but not evaluated yet")
     if settings.metrics.listen is not None:
         findings.warn("metrics.listen", "", "not built yet: no metrics are served")
     for child in settings.children:
-        default = ChildSettings(child.name)
-        for name, message in NOT_BUILT.items():
-            if getattr(child, name) != getattr(default, name):
-                findings.warn(f"children.{child.name}.{name}", "", message)
         if child.mode is Mode.OBSERVE:
             message = "not built yet: the child is left out of the chain, as it may have no effect on mail"
             findings.warn(f"children.{child.name}.mode", child.mode, message)

@@ -6,7 +6,6 @@ them together give valid settings, or every problem of all of them is reported a
 """
 
 import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +16,10 @@ from mmx.settings.build import build
 from mmx.settings.checks import check
 from mmx.settings.detected import Detection, Look, look_nowhere
 from mmx.settings.document import LARGEST_FILE, Place, Table, merge, read_document
+from mmx.settings.files import read_file
 from mmx.settings.model import Settings
 from mmx.settings.section import Findings
+from mmx.settings.tables import read_tables
 
 DEFAULT_PATH: Final = Path("/etc/mmx/mmx.yaml")
 
@@ -72,7 +73,7 @@ def load(path: Path, look: Look = look_nowhere) -> Loaded:
         table, problems = read_document(str(file), _read(file, findings))
         findings.problems += problems
         root = merge(root, table)
-    settings = build(root, findings, look)
+    settings = read_tables(build(root, findings, look), findings)
     check(settings, findings)
     if findings.problems:
         rank = {str(file): index for index, file in enumerate(files)}
@@ -101,13 +102,8 @@ def _drop_ins(path: Path, findings: Findings) -> list[Path]:
 
 
 def _read(file: Path, findings: Findings) -> bytes:
-    """Read one file up to a byte beyond what is allowed."""
     try:
-        with file.open("rb") as stream:
-            if os.fstat(stream.fileno()).st_mode & stat.S_IWOTH:
-                message = "every local user can write to this file"
-                findings.warnings.append(Problem(str(file), None, "", "", message, f"chmod o-w {file}"))
-            return stream.read(LARGEST_FILE + 1)
+        return read_file(file, LARGEST_FILE, findings)
     except OSError as error:
         findings.problems.append(_unreadable(file, error))
         return b""

@@ -104,20 +104,61 @@ class Macros:
     unknown: tuple[str, ...] | None = None
 
 
-NO_MACROS: Final = Macros((), (), (), (), (), (), (), ())
-
-
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One test, or several joined.
 
-    `test` is "all", "any" or "not" (over `parts`), "named" (`values` is the name of a shipped condition),
-    "header" (its name, then globs) or the name of a test over `values`. One of several values must fit.
+    `test` is "all", "any" or "not" (over `parts`), "named" (`values` is the name of another condition),
+    "header" or "macro" (its name, then globs) or the name of a test over `values`. One of several values must
+    fit; a value `file:PATH` stands for those of the file, which are in `Settings.tables`.
     """
 
     test: str
     values: tuple[str, ...] = ()
     parts: tuple["Condition", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """A file of networks or names: each entry, and whether it is listed or an exception from what follows.
+
+    `kind` is what its entries are: "networks", "domains" or "addresses".
+    """
+
+    kind: str
+    path: str
+    entries: tuple[tuple[str, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """The child sees only mail of which an earlier one, `child`, has `said` one of these words."""
+
+    child: str
+    said: tuple[str, ...]
+
+
+class Recipients(StrEnum):
+    """Which recipients a child is told of: all, or those that its conditions are about."""
+
+    ALL = "all"
+    MATCHING = "matching"
+
+
+@dataclass(frozen=True, slots=True)
+class S25rSettings:
+    """Client names that `s25r` is not to judge by its rules; `allow` goes first."""
+
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DnsblSettings:
+    """The DNS lists that the condition `dnsbl` asks, and the time that all lists are given."""
+
+    zones: tuple[str, ...] = ()
+    timeout: float = 3 * SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +178,14 @@ class ChildSettings:
     pipelining: bool = False
     # Names of conditions, each perhaps behind "not "; all must hold.
     when: tuple[str, ...] = ()
-    # A larger message is not shown to the child; None: no limit.
+    # A message with more bytes is taken from the child; None: no limit.
     max_size: int | None = None
-    # Macro names wanted beyond those the child asks for itself.
-    macros: Macros = NO_MACROS
-    # Globs of addresses; the child sees only messages for one of them. Empty: for all.
-    recipients: tuple[str, ...] = ()
+    # Macros that the child gets with these values, whatever the MTA sends.
+    macros: tuple[tuple[str, str], ...] = ()
+    recipients: Recipients = Recipients.ALL
     # Pairs of words: a verdict of the child, and what counts in its stead.
     verdicts: tuple[tuple[str, str], ...] = ()
-    # Children that must stand before this one.
-    after: tuple[str, ...] = ()
+    after: After | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +260,15 @@ class Settings:
     detect_interval: float = 60 * SECONDS
     children: tuple[ChildSettings, ...] = ()
     conditions: tuple[tuple[str, Condition], ...] = ()
+    # None: read at start and reload from mynetworks of Postfix.
+    local_networks: tuple[str, ...] | None = None
+    s25r: S25rSettings = field(default_factory=S25rSettings)
+    trusted_domains: tuple[str, ...] = ()
+    # Percent of max_sessions.
+    stressed_above: int = 80
+    dnsbl: DnsblSettings = field(default_factory=DnsblSettings)
+    # What the files named in conditions hold; read with the settings, and no setting itself.
+    tables: tuple[TableFile, ...] = ()
     order: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     # On a disk: what lies in memory would count twice.

@@ -15,18 +15,21 @@ from dataclasses import fields
 from enum import StrEnum
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
-from mmx.settings.build import FINAL_WORDS
 from mmx.settings.catalog import MILTERS
-from mmx.settings.conditions import SHIPPED
+from mmx.settings.child_mail import COUNTS_AS, SAID, VERDICTS
+from mmx.settings.conditions import KINDS, SHIPPED
 from mmx.settings.endpoint import InetEndpoint, UnixEndpoint, UnknownEndpoint
 from mmx.settings.model import (
     Action,
+    After,
     ChildSettings,
     DefaultAction,
+    DnsblSettings,
     Limits,
     LogSettings,
     Macros,
     MetricsSettings,
+    S25rSettings,
     Settings,
     StatusSettings,
 )
@@ -36,11 +39,12 @@ Schema = dict[str, Any]
 
 _NAME: Final = "[A-Za-z0-9][A-Za-z0-9._@-]{0,63}"
 _UNIX: Final = "(unix|local):/.*[^/]"
+_MACRO: Final = r"[A-Za-z_]|\{[A-Za-z0-9_]{2,64}\}"
 _INET: Final = r"inet:([0-9]+@.+|.+:[0-9]+)"
 # Fields of type int that are numbers of something, not of bytes.
 _COUNTS: Final = frozenset({"max_sessions", "backlog"})
-_STRINGS: Final[Schema] = {"type": "array", "items": {"type": "string", "minLength": 1}}
-_GLOBS: Final[Schema] = {"anyOf": [{"type": "string", "minLength": 1}, {**_STRINGS, "minItems": 1}]}
+_STRING: Final[Schema] = {"type": "string", "minLength": 1}
+_STRINGS: Final[Schema] = {"type": "array", "items": _STRING}
 
 
 def _text(pattern: str) -> Schema:
@@ -60,6 +64,13 @@ def _nullable(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
+def _one_or_more(item: Schema) -> Schema:
+    """A list of at least one, or that one without brackets."""
+    return {"anyOf": [item, {"type": "array", "items": item, "minItems": 1}]}
+
+
+_GLOBS: Final = _one_or_more(_STRING)
+
 DEFINITIONS: Final[Schema] = {
     # YAML 1.2 reads yes and no as strings.
     "boolean": {"enum": [True, False, "yes", "no", "on", "off"]},
@@ -71,7 +82,8 @@ DEFINITIONS: Final[Schema] = {
     "child_endpoint": _text(f"{_UNIX}|{_INET}|unknown:.+"),
     "address": _text(f"({_INET}|.+:[0-9]+)"),
     "names": {"type": "array", "items": _ref("name")},
-    "macros": {"type": "array", "items": _text(r"[A-Za-z_]|\{[A-Za-z0-9_]{2,64}\}")},
+    "macro": _text(_MACRO),
+    "macros": {"type": "array", "items": _ref("macro")},
     "action": {"enum": [*Action]},
 }
 
@@ -134,6 +146,9 @@ _PLAIN: Final[dict[Any, Callable[[str], Schema]]] = {
     LogSettings: lambda _name: _of(LogSettings),
     StatusSettings: lambda _name: _of(StatusSettings),
     MetricsSettings: lambda _name: _of(MetricsSettings),
+    S25rSettings: lambda _name: _of(S25rSettings),
+    After: lambda _name: _of(After, {"child": _ref("name"), "said": _one_or_more({"enum": [*SAID]})}),
+    DnsblSettings: lambda _name: _of(DnsblSettings),
 }
 
 _CHILD: Final[dict[str, Schema | None]] = {
@@ -141,10 +156,10 @@ _CHILD: Final[dict[str, Schema | None]] = {
     "when": {"type": "array", "items": _text(f"(not +)?{_NAME}")},
     "verdicts": {
         "type": "object",
-        "propertyNames": {"enum": [*FINAL_WORDS]},
-        "additionalProperties": {"enum": [*FINAL_WORDS]},
+        "propertyNames": {"enum": [*VERDICTS]},
+        "additionalProperties": {"enum": [*COUNTS_AS]},
     },
-    "after": _ref("names"),
+    "macros": {"type": "object", "propertyNames": _ref("macro"), "additionalProperties": _STRING},
 }
 
 
@@ -166,21 +181,29 @@ _WHOLE: Final[dict[str, Schema | None]] = {
     "children": _named_things(_nullable(_ref("child")), tuple(MILTERS)),
     "conditions": _named_things(_ref("condition")),
     "order": _ref("names"),
+    "stressed_above": _text("0*([1-9][0-9]?|100)%"),
+    "tables": None,
 }
 
 
 def _condition() -> Schema:
-    """A shipped condition, or a map of tests."""
+    """The name of a condition, or a map of tests."""
     several = {"type": "array", "items": _ref("condition"), "minItems": 1}
-    globs = ("client", "client_name", "helo", "sender", "sender_domain", "recipient", "recipient_domain")
     tests = {
         **dict.fromkeys(("all", "any"), several),
         "not": _ref("condition"),
-        **dict.fromkeys((*globs, "listener"), _GLOBS),
+        **dict.fromkeys((*KINDS, "listener", "dnsbl"), _GLOBS),
         "size_above": _ref("size"),
         "header": {"type": "object", "minProperties": 1, "additionalProperties": _GLOBS},
+        "macro": {
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": _ref("macro"),
+            "additionalProperties": _GLOBS,
+        },
     }
-    return {"anyOf": [{"enum": sorted(SHIPPED)}, _map(tests, type="object", minProperties=1)]}
+    name = _text(f"(not +)?({_NAME})")
+    return {"anyOf": [{"enum": sorted(SHIPPED)}, name, _map(tests, type="object", minProperties=1)]}
 
 
 def _with_defaults(whole: Schema) -> Schema:

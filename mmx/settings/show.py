@@ -15,13 +15,13 @@ import yaml
 
 from mmx.settings.detected import Detection
 from mmx.settings.load import Loaded
-from mmx.settings.model import ChildSettings, Condition, Listener, Macros, Settings
+from mmx.settings.model import After, ChildSettings, Condition, Listener, Macros, Settings
 from mmx.settings.units import format_duration, format_mode, format_size
 
 # A line of the output: a dotted key and its value in YAML, or None for a key that only opens a map.
 Row = tuple[tuple[str, ...], str | None]
 INDENT: Final = "  "
-_PLAIN_KEY: Final = re.compile(r"[a-z][a-z_-]*")
+_PLAIN_KEY: Final = re.compile(r"[a-z][a-z0-9_-]*")
 # What YAML 1.1 reads as a boolean or null.
 _OTHER_TYPES: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _LIMIT_TIMES: Final = (
@@ -116,6 +116,16 @@ def _rows(settings: Settings) -> Iterator[Row]:
     yield ("conditions",), None
     for name, condition in settings.conditions:
         yield ("conditions", name), _condition(condition)
+    networks = settings.local_networks
+    yield ("local_networks",), "null" if networks is None else _strings(networks)
+    yield ("s25r",), None
+    yield ("s25r", "allow"), _strings(settings.s25r.allow)
+    yield ("s25r", "deny"), _strings(settings.s25r.deny)
+    yield ("trusted_domains",), _strings(settings.trusted_domains)
+    yield ("stressed_above",), quoted(f"{settings.stressed_above}%")
+    yield ("dnsbl",), None
+    yield ("dnsbl", "zones"), _strings(settings.dnsbl.zones)
+    yield ("dnsbl", "timeout"), quoted(format_duration(settings.dnsbl.timeout))
     yield ("order",), _strings(settings.order)
     yield ("children",), None
     for child in settings.children:
@@ -146,11 +156,14 @@ def _child(child: ChildSettings) -> Iterator[Row]:
     yield (*here, "pipelining"), _scalar(child.pipelining)
     yield (*here, "when"), _strings(child.when)
     yield (*here, "max_size"), "null" if child.max_size is None else quoted(format_size(child.max_size))
-    yield (*here, "macros"), None
-    yield from _macros((*here, "macros"), child.macros)
-    yield (*here, "recipients"), _strings(child.recipients)
+    yield (*here, "macros"), _map((quoted(name), quoted(value)) for name, value in child.macros)
+    yield (*here, "recipients"), child.recipients
     yield (*here, "verdicts"), _map((word, quoted(instead)) for word, instead in child.verdicts)
-    yield (*here, "after"), _strings(child.after)
+    yield (*here, "after"), "null" if child.after is None else _after(child.after)
+
+
+def _after(after: After) -> str:
+    return _map([("child", quoted(after.child)), ("said", _strings(after.said))])
 
 
 def _default_action(above: tuple[str, ...], owner: Settings | ChildSettings) -> Iterator[Row]:
@@ -180,9 +193,9 @@ def _condition(condition: Condition) -> str:
         return _map([("not", _condition(condition.parts[0]))])
     if condition.test == "named":
         return quoted(condition.values[0])
-    if condition.test == "header":
-        header, *globs = condition.values
-        return _map([("header", _map([(quoted(header), _strings(globs))]))])
+    if condition.test in {"header", "macro"}:
+        name, *globs = condition.values
+        return _map([(condition.test, _map([(quoted(name), _strings(globs))]))])
     if condition.test == "size_above":
         return _map([("size_above", quoted(format_size(int(condition.values[0]))))])
     return _map([(condition.test, _strings(condition.values))])

@@ -132,22 +132,22 @@ def mode(node: Node) -> int:
         raise refusal(
             node, "a mode without quotes, which YAML takes for another number", 'write it as "0660"'
         )
-    return _text_as(node, parse_mode)
+    return text_as(node, parse_mode)
 
 
 def endpoint(node: Node) -> Endpoint:
     """An endpoint in any form of its grammar."""
-    return _text_as(node, parse_endpoint)
+    return text_as(node, parse_endpoint)
 
 
 def child_endpoint(node: Node) -> ChildEndpoint:
     """An endpoint, or why it is unknown."""
-    return _text_as(node, parse_child_endpoint)
+    return text_as(node, parse_child_endpoint)
 
 
 def address(node: Node) -> InetEndpoint:
     """HOST:PORT."""
-    return _text_as(node, parse_address)
+    return text_as(node, parse_address)
 
 
 def directory(node: Node) -> str:
@@ -160,7 +160,7 @@ def directory(node: Node) -> str:
 
 def name(node: Node) -> str:
     """A name that may stand in logs and in labels of metrics."""
-    return _text_as(node, parse_name)
+    return text_as(node, parse_name)
 
 
 def parse_name(word: str) -> str:
@@ -243,7 +243,8 @@ def one_or_list_of(read: Reader[T]) -> Reader[tuple[T, ...]]:
     return read_either
 
 
-def _text_as(node: Node, parse: Callable[[str], T]) -> T:
+def text_as(node: Node, parse: Callable[[str], T]) -> T:
+    """A string, as a parser understands it that raises InvalidValueError."""
     word = text(node)
     try:
         return parse(word)
@@ -252,7 +253,7 @@ def _text_as(node: Node, parse: Callable[[str], T]) -> T:
 
 
 def _parsed(node: Node, parse: Callable[[str], T]) -> T:
-    """Like _text_as, but a number is handed on too: the parser tells best which unit it lacks."""
+    """Like text_as, but a number is handed on too: the parser tells best which unit it lacks."""
     if isinstance(node, Scalar) and node.kind in {"int", "float"}:
         node = Scalar(node.place, "str", node.text)
-    return _text_as(node, parse)
+    return text_as(node, parse)

@@ -4,20 +4,27 @@ from dataclasses import replace
 
 import pytest
 
+from mmx.aio.conditions import NO_NETWORKS, Compiler, LocalNetworks
 from mmx.aio.plan import make_chain
+from mmx.core.condition import Facts, Truth
 from mmx.core.plan import POSTFIX_MACROS, ChildPlan
+from mmx.core.plan import After as CoreAfter
 from mmx.settings.endpoint import parse_endpoint, unknown_endpoint
 from mmx.settings.model import (
     Action,
+    After,
     ChildSettings,
     Content,
     DefaultAction,
+    DnsblSettings,
     Limits,
     Macros,
     Mode,
+    Recipients,
     Settings,
 )
 from mmx.wire import option
+from mmx.wire.payload import Connection
 
 A = ChildSettings("a", parse_endpoint("unix:/run/a.sock"))
 
@@ -32,6 +39,12 @@ def test_every_setting_of_a_child_arrives() -> None:
         command_timeout=2.0,
         content_timeout=3.0,
         pipelining=True,
+        when=("remote",),
+        max_size=1000,
+        macros=(("{x}", "y"),),
+        recipients=Recipients.MATCHING,
+        verdicts=(("reject", "tempfail"),),
+        after=After("a", ("continue", "accept")),
     )
     assert make_chain(Settings(children=(A, child))).children == (
         ChildPlan("a", "unix:/run/a.sock"),
@@ -45,8 +58,43 @@ def test_every_setting_of_a_child_arrives() -> None:
             command_timeout=2.0,
             content_timeout=3.0,
             pipelining=True,
+            when=Compiler(Settings(), NO_NETWORKS).when(("remote",)),
+            max_size=1000,
+            set_macros=((b"{x}", b"y"),),
+            only_matching=True,
+            verdicts={"reject": "tempfail"},
+            after=CoreAfter("a", frozenset({"continue", "accept"})),
         ),
     )
+
+
+def test_nobody_waits_for_a_child_that_is_not_in_the_chain() -> None:
+    child = replace(A, after=After("gone", ("accept",)))
+    assert make_chain(Settings(children=(child,))).children[0].after is None
+
+
+def test_what_conditions_need() -> None:
+    settings = Settings(
+        children=(replace(A, when=("s25r",)), replace(A, name="off", enabled=False, when=("dnsbl",))),
+        trusted_domains=("example.com",),
+        dnsbl=DnsblSettings(("a.example",)),
+    )
+    chain = make_chain(settings)
+    assert chain.condition_macros == {option.STAGE_CONNECT: (b"{client_resolve}",)}
+    assert chain.dns_lists == ()
+    assert chain.trusted_domain is not None
+    assert make_chain(replace(settings, children=(replace(A, when=("dnsbl",)),))).dns_lists == ("a.example",)
+    assert make_chain(Settings(children=(A,))).trusted_domain is None
+
+
+def test_the_networks_of_main_cf_hold_where_the_settings_name_none() -> None:
+    settings = Settings(children=(replace(A, when=("local",)),))
+    listed = LocalNetworks((("10.0.0.0/8", True),))
+    facts = Facts(client=Connection(b"h", b"4", 0, b"10.0.0.1"))
+    for told, truth in ((None, Truth.YES), ((), Truth.NO)):
+        when = make_chain(replace(settings, local_networks=told), local=listed).children[0].when
+        assert when is not None
+        assert when.truth(facts, None) is truth
 
 
 def test_who_has_no_say_is_left_out() -> None:

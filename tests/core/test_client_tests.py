@@ -73,6 +73,13 @@ def test_any_of_several_lists_may_hold_the_client() -> None:
     assert Client(()).truth(client(b"198.51.100.7"), None) is NO
 
 
+def test_a_list_that_is_not_complete_never_says_no() -> None:
+    partial = Local(LISTED, complete=False)
+    assert partial.truth(client(b"192.0.2.7"), None) is YES
+    assert partial.truth(client(b"10.0.0.1"), None) is UNKNOWN
+    assert partial.why(client(b"10.0.0.1"), None) == "local: 10.0.0.1 may be in a list that cannot be read"
+
+
 @pytest.mark.parametrize(
     ("name", "verified"),
     [

@@ -19,6 +19,7 @@ from mmx.core.message_tests import (
     declared_size,
 )
 from mmx.core.patterns import Patterns
+from mmx.wire.payload import Connection
 
 YES, NO, OPEN, UNKNOWN = Truth.YES, Truth.NO, Truth.OPEN, Truth.UNKNOWN
 MAIL, RCPT, DATA, EOH, EOM = Point.MAIL, Point.RCPT, Point.DATA, Point.EOH, Point.EOM
@@ -173,6 +174,20 @@ def test_every_recipient_is_known_at_data() -> None:
 )
 def test_macro(facts: Facts, truth: Truth) -> None:
     assert Macro(b"tls_version", Patterns([b"TLSv1*"]), MAIL).truth(facts, None) is truth
+
+
+@pytest.mark.parametrize(
+    ("facts", "truth"),
+    [
+        (Facts(), OPEN),
+        (Facts(client=Connection(b"h", b"U", 0, b"")), UNKNOWN),
+        (Facts(client=Connection(b"h", b"U", 0, b""), sent_macros=frozenset({b"j"})), NO),
+        (Facts(client=Connection(b"h", b"U", 0, b""), macros={b"j": b"a"}), YES),
+        (Facts(Point.HELO), UNKNOWN),
+    ],
+)
+def test_macro_of_connect(facts: Facts, truth: Truth) -> None:
+    assert Macro(b"j", Patterns([b"a"]), Point.CONNECT).truth(facts, None) is truth
 
 
 @pytest.mark.parametrize(

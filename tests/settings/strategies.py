@@ -2,16 +2,19 @@
 
 from hypothesis import strategies as st
 
+from mmx.settings import child_mail
 from mmx.settings.catalog import MILTERS, milter_of
 from mmx.settings.chain_order import chain_order
 from mmx.settings.conditions import SHIPPED
 from mmx.settings.endpoint import ChildEndpoint, Endpoint, InetEndpoint, UnixEndpoint, unknown_endpoint
 from mmx.settings.model import (
     Action,
+    After,
     ChildSettings,
     Condition,
     Content,
     DefaultAction,
+    DnsblSettings,
     Limits,
     Listener,
     LogFormat,
@@ -21,6 +24,8 @@ from mmx.settings.model import (
     Macros,
     MetricsSettings,
     Mode,
+    Recipients,
+    S25rSettings,
     Settings,
     StatusSettings,
 )
@@ -43,7 +48,13 @@ ACTIONS = st.sampled_from(Action)
 DEFAULT_ACTIONS = st.builds(DefaultAction, ACTIONS, ACTIONS)
 MACRO_LISTS = st.lists(st.sampled_from(["j", "_", "{auth_type}", "{client_addr}"]), max_size=3).map(tuple)
 STAGES = len(Macros.__slots__)
-VERDICTS = st.sampled_from(["accept", "discard", "tempfail", "reject", "quarantine"])
+VERDICTS = st.dictionaries(st.sampled_from(child_mail.VERDICTS), st.sampled_from(child_mail.COUNTS_AS))
+SAID = st.lists(st.sampled_from(child_mail.SAID), min_size=1, max_size=3, unique=True).map(tuple)
+MACRO_VALUES = st.dictionaries(st.sampled_from(["j", "{auth_type}"]), TEXTS, max_size=2)
+NETWORKS = st.sampled_from(["192.0.2.0/24", "2001:db8::/32", "file:/etc/mmx/networks"])
+DOMAINS = st.sampled_from(["example.com", ".example.org", "mail*.example.net", "file:/etc/mmx/domains"])
+ADDRESSES = st.sampled_from(["<>", "ann@example.com", "*@example.org", "file:/etc/mmx/addresses"])
+ZONES = st.sampled_from(["zen.example.org", "list.example.org=127.0.0.[2..11;14]"])
 
 
 def listener_of(endpoint: Endpoint, name: str | None) -> Listener:
@@ -59,12 +70,20 @@ def joined(parts: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
     )
 
 
-GLOBS = st.lists(TEXTS, min_size=1, max_size=3).map(tuple)
+def some(strings: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.lists(strings, min_size=1, max_size=3).map(tuple)
+
+
+GLOBS = some(TEXTS)
 LEAVES = st.one_of(
     st.sampled_from(sorted(SHIPPED)).map(lambda name: Condition("named", (name,))),
-    st.just(Condition("client", ("192.0.2.0/24", "2001:db8::/32"))),
-    GLOBS.map(lambda globs: Condition("sender_domain", globs)),
+    some(NETWORKS).map(lambda networks: Condition("client", networks)),
+    some(DOMAINS).map(lambda domains: Condition("sender_domain", domains)),
+    some(ADDRESSES).map(lambda addresses: Condition("every_recipient", addresses)),
+    some(ZONES).map(lambda zones: Condition("dnsbl", zones)),
+    some(TEXTS).map(lambda names: Condition("listener", names)),
     GLOBS.map(lambda globs: Condition("header", ("X-Spam", *globs))),
+    GLOBS.map(lambda globs: Condition("macro", ("{auth_type}", *globs))),
     SIZES.map(lambda size: Condition("size_above", (str(size),))),
 )
 CONDITIONS = st.recursive(LEAVES, joined, max_leaves=5)
@@ -90,10 +109,10 @@ def children(name: str) -> st.SearchStrategy[ChildSettings]:
         pipelining=st.booleans(),
         when=st.lists(st.sampled_from(["remote", "not local"]), max_size=2).map(tuple),
         max_size=st.none() | SIZES,
-        macros=macros(MACRO_LISTS),
-        recipients=st.lists(TEXTS, max_size=2).map(tuple),
-        verdicts=st.dictionaries(VERDICTS, VERDICTS).map(lambda pairs: tuple(sorted(pairs.items()))),
-        after=st.lists(st.sampled_from(list(MILTERS)), unique=True, max_size=2).map(tuple),
+        macros=MACRO_VALUES.map(lambda pairs: tuple(sorted(pairs.items()))),
+        recipients=st.sampled_from(Recipients),
+        verdicts=VERDICTS.map(lambda pairs: tuple(sorted(pairs.items()))),
+        after=st.none() | st.builds(After, st.sampled_from(list(MILTERS)), SAID),
     )
 
 
@@ -126,6 +145,11 @@ def settings(draw: st.DrawFn) -> Settings:
         detect_interval=draw(DURATIONS),
         children=tuple(draw(children(name)) for name in chain_order(names, order)),
         conditions=tuple(draw(st.dictionaries(NAMES, CONDITIONS, max_size=2)).items()),
+        local_networks=draw(st.none() | st.lists(NETWORKS, max_size=2).map(tuple)),
+        s25r=S25rSettings(draw(some(DOMAINS)), draw(some(DOMAINS))),
+        trusted_domains=draw(some(DOMAINS)),
+        stressed_above=draw(st.integers(1, 100)),
+        dnsbl=DnsblSettings(draw(some(ZONES)), draw(DURATIONS)),
         order=order,
         limits=draw(LIMITS),
         spool_directory=draw(PATHS),

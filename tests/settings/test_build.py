@@ -5,10 +5,12 @@ from mmx.settings.document import read_document
 from mmx.settings.endpoint import InetEndpoint, UnixEndpoint
 from mmx.settings.model import (
     Action,
+    After,
     ChildSettings,
     Condition,
     Content,
     DefaultAction,
+    DnsblSettings,
     Limits,
     Listener,
     LogFormat,
@@ -18,6 +20,8 @@ from mmx.settings.model import (
     Macros,
     MetricsSettings,
     Mode,
+    Recipients,
+    S25rSettings,
     Settings,
     StatusSettings,
 )
@@ -78,12 +82,17 @@ children:
     pipelining: yes
     when: [remote, "not local"]
     max_size: 10MiB
-    macros: {mail: ["{auth_type}"]}
-    recipients: ["*@example.com"]
+    macros: {"{auth_type}": "PLAIN"}
+    recipients: matching
     verdicts: {quarantine: accept}
-    after: [milter-greylist]
+    after: {child: milter-greylist, said: [continue, accept]}
 conditions:
   partners: {client: 192.0.2.0/24}
+local_networks: [10.0.0.0/8, "[2001:db8::]/32"]
+s25r: {allow: [.example.com], deny: [.example.net]}
+trusted_domains: [example.org]
+stressed_above: 90%
+dnsbl: {zones: [list.example.org], timeout: 1s}
 order: [archive, milter-greylist]
 limits:
   message_timeout: 1m
@@ -121,10 +130,10 @@ ARCHIVE = ChildSettings(
     pipelining=True,
     when=("remote", "not local"),
     max_size=10 << 20,
-    macros=Macros((), (), ("{auth_type}",), (), (), (), (), ()),
-    recipients=("*@example.com",),
+    macros=(("{auth_type}", "PLAIN"),),
+    recipients=Recipients.MATCHING,
     verdicts=(("quarantine", "accept"),),
-    after=("milter-greylist",),
+    after=After("milter-greylist", ("continue", "accept")),
 )
 
 
@@ -154,9 +163,15 @@ def test_every_key_is_read() -> None:
                 command_timeout=2,
                 content_timeout=3,
                 pipelining=True,
+                when=("remote", "unauthenticated", "s25r"),
             ),
         ),
         conditions=(("partners", Condition("client", ("192.0.2.0/24",))),),
+        local_networks=("10.0.0.0/8", "2001:db8::/32"),
+        s25r=S25rSettings((".example.com",), (".example.net",)),
+        trusted_domains=("example.org",),
+        stressed_above=90,
+        dnsbl=DnsblSettings(("list.example.org",), 1),
         order=("archive", "milter-greylist"),
         limits=Limits(60, 120, 3, 4, 5, 1 << 20, 2 << 20, 3 << 20, 4 << 20, 5 << 20, 6, 7),
         spool_directory="/tmp/spool",
@@ -172,9 +187,8 @@ def test_every_key_is_read() -> None:
 def test_every_key_of_the_file_above_has_its_line_as_origin() -> None:
     origins = read(EVERY_KEY)[1].origins
     defaults = {key for key, origin in origins.items() if origin == "default"}
-    assert all(
-        ".macros." in key or key.startswith(("children.milter-greylist.", "mta_macros.")) for key in defaults
-    )
+    assert all(key.startswith(("children.milter-greylist.", "mta_macros.")) for key in defaults)
+    assert origins["children.milter-greylist.when"] == "default for milter-greylist"
     assert origins["children.archive.verdicts"] == "a.yaml:29"
     assert origins["children.milter-greylist.connect_timeout"] == "connect_timeout"
 
@@ -286,13 +300,14 @@ def test_a_child_alone_has_the_defaults() -> None:
             "a.yaml:1: children.x.verdicts: accept: a map of verdicts is wanted",
         ),
         (
-            "children: {x: {macros: {mail: null}}}",
-            "a.yaml:1: children.x.macros.mail: null: a list is wanted here; write",
+            "conditions: {x: {any: [b, not local], helo: y}, a: x}",
+            "a.yaml:1: conditions.x.any: b: no such condition; known are a, authenticated",
         ),
-        (
-            "conditions: {local: remote}",
-            "a.yaml:1: conditions.local: the name of a shipped condition; choose another",
-        ),
+        ("s25r: {allow: [/x/]}", "a.yaml:1: s25r.allow: /x/: looks like a regular expression; write a name"),
+        ("trusted_domains: [a@b]", "a.yaml:1: trusted_domains: a@b: an address, where a name is wanted;"),
+        ("stressed_above: 80", "a.yaml:1: stressed_above: 80: YAML reads this as int; put it in quotes"),
+        ("dnsbl: {zones: [a]}", "a.yaml:1: dnsbl.zones: a: no DNS zone; write"),
+        ("local_networks: [10.0.0.1/8]", "a.yaml:1: local_networks: 10.0.0.1/8: no network: "),
         (
             "conditions: {x: {any: [{helo: 1}]}}",
             "a.yaml:1: conditions.x.any.helo: 1: YAML reads this as int; put it",

@@ -1,7 +1,7 @@
 import pytest
 
 from mmx.settings.build import build
-from mmx.settings.checks import NOT_BUILT, check
+from mmx.settings.checks import check
 from mmx.settings.document import read_document
 from mmx.settings.section import Findings
 
@@ -62,14 +62,6 @@ def test_plain_settings_need_no_word() -> None:
         ),
         ("order: [opendkin]", "a.yaml:1: order: opendkin: no such child; did you mean opendkim?"),
         ("order: [rspamd, rspamd]", "a.yaml:1: order: rspamd: named twice; keep one of the two"),
-        (
-            f"children: {{{CHILD}, after: [archiv]}}}}",
-            "a.yaml:1: children.a.after: archiv: no such child; known are ",
-        ),
-        (
-            f"children: {{{CHILD}, when: ['not remot']}}}}",
-            "a.yaml:1: children.a.when: not remot: no such condition; did you mean remote?",
-        ),
     ],
 )
 def test_errors(text: str, problem: str) -> None:
@@ -77,18 +69,8 @@ def test_errors(text: str, problem: str) -> None:
     assert only.startswith(problem)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "order: [opendkim, a]",
-        "conditions: {partners: remote}",
-        "listen: {name: submission, endpoint: 'unix:/run/x'}",
-    ],
-)
-def test_names_that_are_known(text: str) -> None:
-    whens = "remote, not local" + (", partners" if "partners" in text else "")
-    whens += ", submission" if "submission" in text else ""
-    assert errors(text + f"\nchildren: {{{CHILD}, when: [{whens}], after: [opendmarc]}}}}") == []
+def test_names_that_are_known() -> None:
+    assert errors(f"order: [opendkim, a]\nchildren: {{{CHILD}}}}}") == []
 
 
 @pytest.mark.parametrize(
@@ -106,33 +88,11 @@ def test_names_that_are_known(text: str) -> None:
             "metrics: {listen: 'localhost:9'}",
             "a.yaml:3: metrics.listen: not built yet: no metrics are served",
         ),
-        ("conditions: {x: remote}", "a.yaml:3: conditions.x: conditions are checked, but not evaluated yet"),
     ],
 )
 def test_warnings(text: str, warning: str) -> None:
     (only,) = warnings(f"detect: no\nchildren: {{{CHILD}}}}}\n{text}")
     assert only.startswith(warning)
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("when", "[remote]"),
-        ("max_size", "1MiB"),
-        ("macros", "{mail: [i]}"),
-        ("recipients", "[x]"),
-        ("verdicts", "{quarantine: accept}"),
-        ("after", "[opendkim]"),
-    ],
-)
-def test_what_is_not_built_says_so(key: str, value: str) -> None:
-    (only,) = warnings(QUIET + f"children: {{{CHILD}, {key}: {value}}}}}")
-    assert only == f"a.yaml:2: children.a.{key}: {NOT_BUILT[key]}"
-
-
-def test_every_row_of_what_is_not_built_is_tested() -> None:
-    marks = test_what_is_not_built_says_so.pytestmark  # type: ignore[attr-defined]  # pytest puts it there
-    assert {key for key, _ in marks[0].args[1]} == set(NOT_BUILT)
 
 
 def test_an_observed_child_leaves_the_chain() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from mmx.settings.conditions import condition, when_word
+from mmx.settings.conditions import condition, when_word, zone
 from mmx.settings.document import Node, read_document
 from mmx.settings.model import Condition
 from mmx.settings.values import RefusedError
@@ -35,16 +35,41 @@ CLIENT = Condition("client", ("192.0.2.0/24",))
         ),
         ("{not: {client: 192.0.2.0/24}}", Condition("not", parts=(CLIENT,))),
         ("{listener: submission}", Condition("listener", ("submission",))),
+        ("mine", Condition("named", ("mine",))),
+        ('"not  mine"', Condition("not", parts=(Condition("named", ("mine",)),))),
+        (
+            "{client: ['[::1]', 'file:/etc/mmx/networks']}",
+            Condition("client", ("::1/128", "file:/etc/mmx/networks")),
+        ),
+        ("{sender: [<>, a@b, '*@c']}", Condition("sender", ("<>", "a@b", "*@c"))),
+        ("{every_recipient_domain: .example.com}", Condition("every_recipient_domain", (".example.com",))),
+        ('{macro: {"{auth_type}": "PLAIN"}}', Condition("macro", ("{auth_type}", "PLAIN"))),
+        ('{macro: {j: "a*"}}', Condition("macro", ("j", "a*"))),
+        ("{dnsbl: zen.example.org}", Condition("dnsbl", ("zen.example.org",))),
+        (
+            "{dnsbl: ['zen.example.org=127.0.0.[2..11]', b.example.org]}",
+            Condition("dnsbl", ("zen.example.org=127.0.0.[2..11]", "b.example.org")),
+        ),
     ],
 )
 def test_conditions(text: str, meaning: Condition) -> None:
-    assert condition(node(text)) == meaning
+    assert condition(["mine"])(node(text)) == meaning
 
 
 @pytest.mark.parametrize(
     ("text", "faults"),
     [
-        ("remot", [("", "no shipped condition", "did you mean remote?")]),
+        ("remot", [("", "no such condition", "did you mean remote?")]),
+        ('"not remot"', [("", "no such condition", "did you mean remote?")]),
+        ("a b c", [("", "not the name of a condition", 'write NAME or "not NAME"')]),
+        ("{macro: {auth_type: x}}", [("macro.auth_type", "no macro name", "write one letter, or")]),
+        (
+            '{macro: {"{rcpt_addr}": x}}',
+            [("macro.{rcpt_addr}", "{rcpt_addr} is about one", "write recipient")],
+        ),
+        ("{dnsbl: 127.0.0.1}", [("dnsbl", "an address, no DNS zone", "write ZONE")]),
+        ("{sender: example.com}", [("sender", "no address", "write LOCAL@DOMAIN")]),
+        ("{client: file:x}", [("client", "a file without an absolute path", "write file:/PATH")]),
         ("{}", [("", "a condition without a test", "write one of all, any, not, ")]),
         ("{clients: x}", [("clients", "unknown test", "did you mean client?")]),
         (
@@ -69,7 +94,7 @@ def test_conditions(text: str, meaning: Condition) -> None:
 )
 def test_no_conditions(text: str, faults: list[tuple[str, str, str]]) -> None:
     with pytest.raises(RefusedError) as caught:
-        condition(node(text))
+        condition()(node(text))
     assert len(caught.value.faults) == len(faults)
     for fault, (key, message, remedy) in zip(caught.value.faults, faults, strict=True):
         assert fault.key == key
@@ -80,6 +105,10 @@ def test_no_conditions(text: str, faults: list[tuple[str, str, str]]) -> None:
 @pytest.mark.parametrize(("text", "word"), [("remote", "remote"), ("'not   remote'", "not remote")])
 def test_when_words(text: str, word: str) -> None:
     assert when_word(node(text)) == word
+
+
+def test_a_zone_stays_as_it_is_written() -> None:
+    assert zone(node("Zen.Example.ORG.")) == "Zen.Example.ORG."
 
 
 @pytest.mark.parametrize("text", ["a b", "not a b", "' '", "[a]"])

@@ -34,7 +34,7 @@ def test_the_file_is_up_to_date() -> None:
 
 def test_every_field_has_its_property() -> None:
     whole = schema()
-    names = {field.name for field in fields(Settings)} - {"listeners"} | {"listen"}
+    names = {field.name for field in fields(Settings)} - {"listeners", "tables"} | {"listen"}
     assert set(whole["properties"]) == names
     child = whole["$defs"]["child"]["properties"]
     assert set(child) == {field.name for field in fields(ChildSettings)} - {"name"}
@@ -90,7 +90,11 @@ def test_what_the_loader_accepts_fits(document: str) -> None:
         "children: {a: {when: [not a b]}}",
         "children: {a: {verdicts: {accept: maybe}}}",
         "conditions: {a: {}}",
-        "conditions: {a: somewhere}",
+        "conditions: {a: some where}",
+        "conditions: {a: {macro: {auth_type: x}}}",
+        "stressed_above: 0%",
+        "children: {a: {after: {child: b, said: nothing}}}",
+        "children: {a: {recipients: some}}",
         "metrics: {listen: 9850}",
         "log: {level: loud}",
     ],
