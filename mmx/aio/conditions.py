@@ -28,13 +28,10 @@ from mmx.wire import option
 
 @dataclass(frozen=True, slots=True)
 class LocalNetworks:
-    """Networks whose clients are local, in order, each perhaps an exception.
-
-    `complete` is False if Postfix has more that mmx cannot read.
-    """
+    """Networks whose clients are local, in order, each perhaps an exception; and what could not be read."""
 
     networks: tuple[tuple[str, bool], ...] = ()
-    complete: bool = True
+    unread: tuple[str, ...] = ()
 
 
 NO_NETWORKS: Final = LocalNetworks()
@@ -115,6 +112,11 @@ class Compiler:
                 stages.setdefault(stage, {})[name.encode()] = None
         return {stage: tuple(names) for stage, names in sorted(stages.items())}
 
+    def missing(self, words: Iterable[str]) -> tuple[str, ...]:
+        """What of the local networks these conditions need and nobody could read."""
+        asked = any(_label(test) in {"local", "remote"} for test in self._tests(words))
+        return self._local.unread if asked and self._settings.local_networks is None else ()
+
     def dns_lists(self, words: Iterable[str]) -> tuple[str, ...]:
         """The DNS lists that these conditions ask, as they are written."""
         zones: dict[str, None] = {}
@@ -187,7 +189,7 @@ class Compiler:
         if told is not None:
             return client_tests.Local(self._networks(told))
         rows = ((ip_network(text), listed) for text, listed in self._local.networks)
-        return client_tests.Local((Networks(rows),), complete=self._local.complete)
+        return client_tests.Local((Networks(rows),), complete=not self._local.unread)
 
     def _s25r(self) -> Part:
         lists = self._settings.s25r

@@ -17,7 +17,7 @@ import grp
 import os
 import socket
 import stat
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,13 +25,14 @@ from typing import Any, Final
 from mmx.aio.acceptor import Acceptor
 from mmx.aio.dial import resolve
 from mmx.errors import MmxError, PermissionsError, UnavailableError
-from mmx.settings.endpoint import InetEndpoint, UnixEndpoint
+from mmx.settings.endpoint import Endpoint, InetEndpoint, UnixEndpoint, same_place
 from mmx.settings.model import Listener as ListenerSettings
 
 FIRST_INHERITED: Final = 3
 """SD_LISTEN_FDS_START."""
 
-ProtocolFactory = Callable[[], asyncio.BaseProtocol]
+ProtocolFactory = Callable[[str], asyncio.BaseProtocol]
+"""Makes the protocol of a connection to the listener of this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Listener:
         self, name: str, endpoint: str, sockets: list[socket.socket], *, owned_path: str = ""
     ) -> None:
         self.name = name
+        self._own_name = name
         self.endpoint = endpoint
         self._sockets = sockets
         self._acceptors: list[Acceptor] = []
@@ -63,9 +65,19 @@ class Listener:
         try:
             for sock in self._sockets:
                 sock.listen(backlog)
-                self._acceptors.append(Acceptor(sock, factory, has_room, loop))
+                self._acceptors.append(Acceptor(sock, lambda: factory(self.name), has_room, loop))
         except OSError as error:
             raise _explain_bind(self.endpoint, error) from error
+
+    def take_name(self, named: Iterable[ListenerSettings]) -> None:
+        """Be called as the settings call the endpoint that this socket of systemd is at."""
+        names = (
+            each.name for each in named if each.name != str(each.endpoint) and self._is_at(each.endpoint)
+        )
+        self.name = next(names, self._own_name)
+
+    def _is_at(self, endpoint: Endpoint) -> bool:
+        return any(_is_bound_to(sock, endpoint) for sock in self._sockets)
 
     @property
     def is_in_place(self) -> bool:
@@ -261,6 +273,13 @@ def _bind_address(family: socket.AddressFamily, address: tuple[Any, ...]) -> soc
         sock.close()
         raise
     return sock
+
+
+def _is_bound_to(sock: socket.socket, endpoint: Endpoint) -> bool:
+    bound = sock.getsockname()
+    if isinstance(endpoint, UnixEndpoint):
+        return isinstance(bound, str) and same_place(UnixEndpoint(bound), endpoint)
+    return isinstance(bound, tuple) and same_place(InetEndpoint(bound[0], bound[1]), endpoint)
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -1,4 +1,8 @@
-"""The set of listeners. At a reload new ones are opened first; only if all can be opened, old ones go."""
+"""The set of listeners. At a reload new ones are opened first; only if all can be opened, old ones go.
+
+A listener has a name, by which conditions know it. A socket from systemd that is at an endpoint of the
+settings has the name that these give it, any other that of its FileDescriptorName=.
+"""
 
 import logging
 import os
@@ -6,7 +10,7 @@ from collections.abc import Callable, MutableMapping
 
 from mmx.aio.listener import Access, Listener, ProtocolFactory, inherited_listeners, open_listener
 from mmx.errors import MmxError
-from mmx.settings.model import Listener as ListenerSettings
+from mmx.settings.endpoint import Endpoint
 from mmx.settings.model import Settings
 
 _log = logging.getLogger(__name__)
@@ -19,7 +23,7 @@ class Listeners:
         self._factory = factory
         self._has_room = has_room
         self._inherited: list[Listener] = []
-        self._open: dict[ListenerSettings, Listener] = {}
+        self._open: dict[Endpoint, Listener] = {}
 
     @property
     def names(self) -> list[str]:
@@ -30,6 +34,7 @@ class Listeners:
         """Listen on what systemd handed over, else on what the settings say; raises MmxError."""
         self._inherited = inherited_listeners(environment)
         try:
+            self._name_inherited(settings)
             for listener in self._inherited:
                 listener.serve(self._factory, settings.limits.backlog, self._has_room)
         except MmxError:
@@ -41,28 +46,36 @@ class Listeners:
     async def change(self, settings: Settings) -> None:
         """Listen on what the settings say; raises MmxError and changes nothing if that cannot be."""
         if self._inherited:
+            self._name_inherited(settings)
             return
         access = Access(settings.socket_mode, settings.socket_group)
         kept = {key: open_ for key, open_ in self._open.items() if open_.is_in_place}
-        added: dict[ListenerSettings, Listener] = {}
+        added: dict[Endpoint, Listener] = {}
+        names = {wanted.endpoint: wanted.name for wanted in settings.listeners}
         try:
             for wanted in settings.listeners:
-                if wanted not in kept:
-                    added[wanted] = listener = await open_listener(wanted, access)
+                if wanted.endpoint not in kept:
+                    added[wanted.endpoint] = listener = await open_listener(wanted, access)
                     listener.serve(self._factory, settings.limits.backlog, self._has_room)
-            for wanted in kept.keys() & set(settings.listeners):
-                kept[wanted].permit(access)
+            for endpoint in kept.keys() & names.keys():
+                kept[endpoint].permit(access)
         except MmxError:
             for listener in added.values():
                 listener.close()
             raise
-        for gone in self._open.keys() - set(settings.listeners):
+        for gone in self._open.keys() - names.keys():
             _log.info("no longer listening on %s", self._open[gone].endpoint)
             self._open.pop(gone).close()
         for moved in self._open.keys() & added.keys():
             _log.warning("%s was not there any more and was made anew", added[moved].endpoint)
             self._open[moved].close()
         self._open |= added
+        for endpoint, name in names.items():
+            self._open[endpoint].name = name
+
+    def _name_inherited(self, settings: Settings) -> None:
+        for listener in self._inherited:
+            listener.take_name(settings.listeners)
 
     def close(self) -> None:
         """Accept nothing more."""

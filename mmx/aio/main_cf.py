@@ -1,23 +1,31 @@
-"""The macro lists of main.cf, which hold for every stage that mmx asks no list for (N15).
+"""What main.cf says that mmx must know: the macro lists, and the networks whose clients are local.
 
-Read at start and at reload, by `postconf`, with fixed arguments, a clean environment and a time limit. Where
-Postfix is not installed, or does not answer, its own defaults hold; the administrator's `mta_macros` setting
-overrides both.
+Its macro lists hold for every stage that mmx asks no list for (N15), its mynetworks where the settings
+have no local_networks. Read at start and at reload, by `postconf`, with fixed arguments, a clean
+environment and a time limit. Where Postfix is not installed, or does not answer, its own macro lists hold;
+the administrator's settings override both.
+
+Of mynetworks only networks and `!` before one are read. Files and tables are not: a client that is in no
+network that could be read may then be local or not.
 """
 
 import asyncio
 import logging
 import subprocess
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
+from mmx.aio.conditions import NO_NETWORKS, LocalNetworks
 from mmx.core.plan import POSTFIX_MACROS
+from mmx.errors import InvalidValueError
+from mmx.settings.entries import parse_network
 from mmx.wire import option
 
 POSTCONF: Final = "/usr/sbin/postconf"
 TIME_LIMIT: Final = 5.0
 """Seconds that postconf may take."""
 
+NETWORKS: Final = "mynetworks"
 _PARAMETERS: Final = {
     "milter_connect_macros": option.STAGE_CONNECT,
     "milter_helo_macros": option.STAGE_HELO,
@@ -31,18 +39,23 @@ _PARAMETERS: Final = {
 _log = logging.getLogger(__name__)
 
 
-async def read_macros(
-    postconf: str = POSTCONF, *, within: float = TIME_LIMIT
-) -> Mapping[int, tuple[bytes, ...]]:
-    """Stage to names, as Postfix sends them to a milter that asks for nothing."""
+class MainCf(NamedTuple):
+    """Stage to the macros that Postfix sends to a milter that asks for nothing, and the local networks."""
+
+    macros: Mapping[int, tuple[bytes, ...]] = POSTFIX_MACROS
+    local: LocalNetworks = NO_NETWORKS
+
+
+async def read_main_cf(postconf: str = POSTCONF, *, within: float = TIME_LIMIT) -> MainCf:
+    """Ask postconf."""
     return await asyncio.to_thread(_ask, postconf, within)
 
 
-def _ask(postconf: str, within: float) -> Mapping[int, tuple[bytes, ...]]:
+def _ask(postconf: str, within: float) -> MainCf:
     """In a thread of its own: a pipe that something left open stays with it, and not with the event loop."""
     try:
         answer = subprocess.run(  # noqa: S603 - a fixed program with fixed arguments
-            [postconf, "-x", *_PARAMETERS],
+            [postconf, "-x", *_PARAMETERS, NETWORKS],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -52,19 +65,36 @@ def _ask(postconf: str, within: float) -> Mapping[int, tuple[bytes, ...]]:
         )
     except OSError as error:
         _log.debug("macro lists: Postfix's defaults (%s: %s)", postconf, error.strerror)
-        return POSTFIX_MACROS
+        return MainCf()
     except subprocess.TimeoutExpired:
         _log.warning("macro lists: Postfix's defaults, because %s did not answer in %g s", postconf, within)
-        return POSTFIX_MACROS
-    return {**POSTFIX_MACROS, **parse(answer.stdout)}
+        return MainCf(local=LocalNetworks(unread=(f"{postconf} did not answer",)))
+    return parse(answer.stdout)
 
 
-def parse(output: bytes) -> dict[int, tuple[bytes, ...]]:
-    """The lists in the output of postconf: a line `name = value` each, names apart by blanks or commas."""
+def parse(output: bytes) -> MainCf:
+    """What the output of postconf says: a line `name = value` each, words apart by blanks or commas."""
     lists: dict[int, tuple[bytes, ...]] = {}
+    local = LocalNetworks(unread=("postconf does not tell it",))
     for line in output.splitlines():
-        name, equals, value = line.partition(b"=")
-        stage = _PARAMETERS.get(name.strip().decode("ascii", "replace"))
-        if equals and stage is not None:
-            lists[stage] = tuple(value.replace(b",", b" ").split())
-    return lists
+        parameter, equals, value = line.partition(b"=")
+        name = parameter.strip().decode("ascii", "replace")
+        words = tuple(value.replace(b",", b" ").split())
+        if equals and name in _PARAMETERS:
+            lists[_PARAMETERS[name]] = words
+        elif equals and name == NETWORKS:
+            local = parse_networks([word.decode("ascii", "replace") for word in words])
+    return MainCf({**POSTFIX_MACROS, **lists}, local)
+
+
+def parse_networks(words: list[str]) -> LocalNetworks:
+    """A list of networks as mynetworks has it; the first that holds an address counts."""
+    networks: list[tuple[str, bool]] = []
+    unread: list[str] = []
+    for word in words:
+        text = word.removeprefix("!")
+        try:
+            networks.append((parse_network(text), text == word))
+        except InvalidValueError:
+            unread.append(word)
+    return LocalNetworks(tuple(networks), tuple(unread))

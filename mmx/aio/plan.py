@@ -19,7 +19,7 @@ def make_chain(
     """
     compiler = Compiler(settings, local)
     names = frozenset(child.name for child in settings.chain)
-    words = [word for child in settings.chain for word in child.when]
+    words = _words(settings)
     return Chain(
         children=tuple(_child(child, names, compiler) for child in settings.chain),
         limits=_limits(settings.limits),
@@ -30,6 +30,19 @@ def make_chain(
         dns_lists=compiler.dns_lists(words),
         trusted_domain=compiler.trusted_domain(),
     )
+
+
+def complaints(settings: Settings, local: LocalNetworks) -> tuple[str, ...]:
+    """What conditions would need to know of main.cf and cannot; with what to do."""
+    return tuple(
+        f"mynetworks of main.cf: {what}: this cannot be read, so no client is known to be remote; "
+        "set local_networks"
+        for what in Compiler(settings, local).missing(_words(settings))
+    )
+
+
+def _words(settings: Settings) -> list[str]:
+    return [word for child in settings.chain for word in child.when]
 
 
 def _child(child: ChildSettings, chain: Collection[str], compiler: Compiler) -> ChildPlan:

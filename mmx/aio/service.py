@@ -29,8 +29,9 @@ from mmx.aio.handshake import shake_hands
 from mmx.aio.limits import connection_limit, raise_descriptor_limit, session_limit
 from mmx.aio.listeners import Listeners
 from mmx.aio.lookout import Lookout
-from mmx.aio.main_cf import read_macros
+from mmx.aio.main_cf import read_main_cf
 from mmx.aio.notify import Notifier
+from mmx.aio.plan import complaints as plan_complaints
 from mmx.aio.plan import make_chain
 from mmx.aio.sessions import Sessions
 from mmx.aio.spool import check_directory
@@ -224,7 +225,10 @@ class Service:
 
     @staticmethod
     async def _make_chain(settings: Settings) -> Chain:
-        chain = make_chain(settings, await read_macros())
+        main_cf = await read_main_cf()
+        for complaint in plan_complaints(settings, main_cf.local):
+            _log.warning("%s", complaint)
+        chain = make_chain(settings, main_cf.macros, main_cf.local)
         if chain.dns_lists:
             require_dnspython()
         return chain

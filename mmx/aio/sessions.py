@@ -80,7 +80,7 @@ class Sessions:
         self.reach = Reach(
             self.knowledge, outages=self.outages, max_frame=settings.limits.max_frame, loop=loop
         )
-        self.dns_lists = DnsLists(loop=loop)
+        self.dns_lists = DnsLists(loop=loop, timeout=settings.dnsbl.timeout)
 
     def __len__(self) -> int:
         return len(self._drivers)
@@ -94,6 +94,11 @@ class Sessions:
     def max_sessions(self) -> int:
         """Sessions that are served at a time."""
         return self._max_sessions
+
+    @property
+    def stressed(self) -> bool:
+        """Whether more sessions are open than the share of `max_sessions` that `stressed_above` allows."""
+        return len(self._drivers) * 100 > self._settings.stressed_above * self._max_sessions
 
     def open_sessions(self) -> Iterator[Session]:
         """The sessions as they are; nobody but the core changes them."""
@@ -110,7 +115,7 @@ class Sessions:
         """Whether one more connection may be accepted."""
         return len(self._drivers) < self._max_connections
 
-    def accept(self) -> Stream:
+    def accept(self, listener: str = "") -> Stream:
         """A new session for a connection of the MTA: the protocol factory of the listeners."""
         self._serial += 1
         name = f"{self._serial & 0xFFFFFFFF:08x}"
@@ -122,6 +127,8 @@ class Sessions:
             new_spool=self._new_spool,
             refusal=self._refuse_session(),
             refuse_mail=self._refuse_mail,
+            listener=listener,
+            stressed=self.stressed,
         )
         return Driver(session, name, self, self._loop).mta
 
@@ -143,7 +150,7 @@ class Sessions:
         self.history.keep_only(
             (plan.name for plan in chain.children), keeps_addresses=settings.status.addresses
         )
-        self.dns_lists.change()
+        self.dns_lists.change(settings.dnsbl.timeout)
         for driver in self._drivers:
             driver.session.set_chain(chain)
 

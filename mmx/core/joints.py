@@ -47,11 +47,16 @@ class _Join:
 
     def why(self, facts: Facts, recipient: bytes | None, *, negated: bool = False) -> str:
         """The first part that decides, or all of them if it takes all."""
-        truth = self.truth(facts, recipient, negated=negated)
-        deciding = [part for part in self._parts if part.truth(facts, recipient, negated=negated) is truth]
-        if truth is not self._otherwise:
-            deciding = deciding[:1]
-        return ", ".join(part.why(facts, recipient, negated=negated) for part in deciding)
+        deciding: Part | None = None
+        result = self._otherwise
+        for part in self._parts:
+            truth = part.truth(facts, recipient, negated=negated)
+            if truth is self._decisive:
+                return part.why(facts, recipient, negated=negated)
+            if truth is not result and truth is not self._otherwise and result is not Truth.OPEN:
+                result, deciding = truth, part
+        parts = self._parts if deciding is None else (deciding,)
+        return ", ".join(part.why(facts, recipient, negated=negated) for part in parts)
 
 
 class All(_Join):

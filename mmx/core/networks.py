@@ -9,17 +9,29 @@ The text of an address has many forms (W6, W7): Sendmail writes `IPv6:` before i
 """
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network
 from typing import Final, NamedTuple
 
 from mmx.wire.payload import Connection
 
-Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 UNIX: Final = b"L"
 _MAPPED: Final = IPv6Network("::ffff:0:0/96")
 _LONGEST_TEXT: Final = 64
+_ZERO: Final = ord("0")
+
+
+class Address(NamedTuple):
+    """An address: how many bits it has, and these as a number."""
+
+    bits: int
+    number: int
+
+    @property
+    def is_loopback(self) -> bool:
+        """True for 127.0.0.0/8 and ::1."""
+        return self.number >> 24 == 127 if self.bits == 32 else self.number == 1
 
 
 class Row(NamedTuple):
@@ -46,9 +58,9 @@ class Networks:
 
     def find(self, address: Address) -> Network | None:
         """The network by which the address is listed."""
-        number = int(address)
+        bits, number = address
         first: Row | None = None
-        for dropped, rows in self._rows[address.max_prefixlen].items():
+        for dropped, rows in self._rows[bits].items():
             row = rows.get(number >> dropped)
             if row is not None and (first is None or row.order < first.order):
                 first = row
@@ -66,13 +78,27 @@ def client_address(client: Connection) -> Address | None:
     """The address of an IP client; None if there is none, or it is not known."""
     if client.family not in (b"4", b"6") or len(client.address) > _LONGEST_TEXT:
         return None
+    number = _ipv4(client.address)
+    if number is not None:
+        return Address(32, number)
     text = client.address.decode("ascii", "replace").strip().strip("[]")
     if text[:5].lower() == "ipv6:":
         text = text[5:]
     try:
-        address = ip_address(text.partition("%")[0])
+        number = int(IPv6Address(text.partition("%")[0]))
     except ValueError:
         return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address
+    return Address(32, number & 0xFFFFFFFF) if number >> 32 == 0xFFFF else Address(128, number)
+
+
+def _ipv4(text: bytes) -> int | None:
+    """Four decimal numbers, none with a 0 in front that would make it octal elsewhere."""
+    parts = text.split(b".")
+    if len(parts) != 4:
+        return None
+    number = 0
+    for part in parts:
+        if not part.isdigit() or len(part) > 3 or (part[0] == _ZERO and len(part) > 1) or int(part) > 255:
+            return None
+        number = number << 8 | int(part)
+    return number

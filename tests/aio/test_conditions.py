@@ -139,9 +139,9 @@ LISTED = LocalNetworks((("192.0.2.7/32", False), ("192.0.2.0/24", True)))
         ("", NO_NETWORKS, NO),
         ("", LocalNetworks((("192.0.2.0/24", True),)), YES),
         ("", LISTED, NO),
-        ("", LocalNetworks((), complete=False), UNKNOWN),
+        ("", LocalNetworks((), unread=("x",)), UNKNOWN),
         ("local_networks: [192.0.2.0/24]", NO_NETWORKS, YES),
-        ("local_networks: []", LocalNetworks((("192.0.2.0/24", True),), complete=False), NO),
+        ("local_networks: []", LocalNetworks((("192.0.2.0/24", True),), unread=("x",)), NO),
     ],
 )
 def test_local_networks(text: str, local: LocalNetworks, truth: Truth) -> None:

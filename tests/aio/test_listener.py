@@ -29,7 +29,7 @@ def keeping() -> tuple[list[KeepingOwner], ProtocolFactory]:
     """The owners of the links that a listener accepts, and what makes them."""
     owners: list[KeepingOwner] = []
 
-    def make() -> Stream:
+    def make(_name: str) -> Stream:
         owners.append(KeepingOwner())
         return owners[-1].stream
 
@@ -182,7 +182,7 @@ def test_a_privileged_port() -> None:
 async def test_close_leaves_a_socket_that_is_not_ours_any_more(directory: Path) -> None:
     path = directory / "s"
     listener = await open_listener(wanted(f"unix:{path}"), OPEN)
-    listener.serve(lambda: KeepingOwner().stream, 100)
+    listener.serve(lambda _name: KeepingOwner().stream, 100)
     path.unlink()
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(path))
@@ -208,7 +208,7 @@ def listening_backlog(path: Path) -> int:
 async def test_backlog(directory: Path, backlog: int) -> None:
     path = directory / "s"
     listener = await open_listener(wanted(f"unix:{path}"), OPEN)
-    listener.serve(lambda: KeepingOwner().stream, backlog)
+    listener.serve(lambda _name: KeepingOwner().stream, backlog)
     shown = await asyncio.to_thread(listening_backlog, path)
     listener.close()
     assert shown == backlog
@@ -237,13 +237,54 @@ async def test_inherited(directory: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert (listener.name, listener.endpoint) == ("submission", "systemd:submission")
     assert not os.get_inheritable(descriptor)
     owner = KeepingOwner()
-    listener.serve(lambda: owner.stream, 100)
+    names: list[str] = []
+
+    def make(name: str) -> Stream:
+        names.append(name)
+        return owner.stream
+
+    listener.serve(make, 100)
     mta = await FakeMta.connect(path)
     await until(lambda: owner.heard == ["connected"])
     await mta.close()
     await until(lambda: owner.loss)
+    assert names == ["submission"]
     listener.close()
     assert path.is_socket()
+
+
+@pytest.mark.parametrize(
+    ("named", "name"),
+    [
+        ([("smtp", "unix:{}/s"), ("other", "unix:{}/o")], "smtp"),
+        ([("smtp", "unix:{}/./s")], "smtp"),
+        ([("other", "unix:{}/o")], "mmx.socket"),
+        ([("unix:{}/s", "unix:{}/s")], "mmx.socket"),  # the settings give it no name
+        ([("inet", "inet:127.0.0.1:1")], "mmx.socket"),
+        ([], "mmx.socket"),
+    ],
+)
+def test_a_socket_of_systemd_has_the_name_that_the_settings_give_its_endpoint(
+    directory: Path, named: list[tuple[str, str]], name: str
+) -> None:
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(directory / "s"))
+        listener = module.Listener("mmx.socket", "systemd:mmx.socket", [bound])
+        for each in ([("before", f"unix:{directory}/s")], named):
+            listener.take_name(
+                ListenerSettings(called.format(directory), parse_endpoint(place.format(directory)))
+                for called, place in each
+            )
+        assert listener.name == name
+
+
+def test_a_port_of_systemd_is_known_by_its_address() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        listener = module.Listener("mmx.socket", "systemd:mmx.socket", [bound])
+        port = bound.getsockname()[1]
+        listener.take_name([ListenerSettings("smtp", parse_endpoint(f"inet:localhost:{port}"))])
+        assert listener.name == "smtp"
 
 
 def test_inherited_without_a_name(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,16 +4,18 @@ import os
 import socket
 import stat
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from mmx.aio import listener as module
 from mmx.aio.listeners import Listeners
+from mmx.aio.stream import Stream
 from mmx.errors import UnavailableError
 from mmx.settings.endpoint import UnixEndpoint
 from mmx.settings.model import Listener, Settings
-from tests.aio.peers import FakeMta, KeepingOwner
+from tests.aio.peers import FakeMta, KeepingOwner, until
 
 
 def settings_for(*paths: Path, mode: int = 0o660) -> Settings:
@@ -22,7 +24,7 @@ def settings_for(*paths: Path, mode: int = 0o660) -> Settings:
 
 
 def make() -> Listeners:
-    return Listeners(lambda: KeepingOwner().stream)
+    return Listeners(lambda _name: KeepingOwner().stream)
 
 
 async def answers(path: Path) -> bool:
@@ -105,6 +107,30 @@ async def test_a_reload_does_not_touch_what_is_not_ours_any_more(directory: Path
     listeners.close()
 
 
+async def test_a_reload_gives_a_listener_another_name(directory: Path) -> None:
+    names: list[str] = []
+
+    def accept(name: str) -> Stream:
+        names.append(name)
+        return KeepingOwner().stream
+
+    listeners = Listeners(accept)
+
+    def heard(number: int) -> bool:
+        return len(names) == number
+
+    path = directory / "a"
+    called = ("smtp", "submission")
+    for number, name in enumerate(called, 1):
+        listener = Listener(name, UnixEndpoint(str(path)))
+        settings = Settings(listeners=(listener,), socket_group=None)
+        await (listeners.start(settings, {}) if name == "smtp" else listeners.change(settings))
+        assert await answers(path)
+        await until(partial(heard, number))
+    assert tuple(names) == called
+    listeners.close()
+
+
 async def test_a_start_that_cannot_open_one_opens_none(directory: Path) -> None:
     listeners = make()
     with pytest.raises(UnavailableError):
@@ -122,5 +148,6 @@ async def test_sockets_from_systemd_win(directory: Path, monkeypatch: pytest.Mon
     await listeners.start(settings, {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"})
     assert await answers(directory / "given")
     await listeners.change(replace(settings, socket_mode=0o600))
+    await listeners.change(settings_for(directory / "given"))
     listeners.close()
     assert os.listdir(directory) == ["given"]  # noqa: PTH208 - as plain as can be

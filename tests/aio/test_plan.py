@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mmx.aio.conditions import NO_NETWORKS, Compiler, LocalNetworks
-from mmx.aio.plan import make_chain
+from mmx.aio.plan import complaints, make_chain
 from mmx.core.condition import Facts, Truth
 from mmx.core.plan import POSTFIX_MACROS, ChildPlan
 from mmx.core.plan import After as CoreAfter
@@ -85,6 +85,16 @@ def test_what_conditions_need() -> None:
     assert chain.trusted_domain is not None
     assert make_chain(replace(settings, children=(replace(A, when=("dnsbl",)),))).dns_lists == ("a.example",)
     assert make_chain(Settings(children=(A,))).trusted_domain is None
+
+
+def test_networks_that_cannot_be_read_are_complained_of_where_a_condition_needs_them() -> None:
+    unread = LocalNetworks(unread=("cidr:/x",))
+    remote = Settings(children=(replace(A, when=("not remote",)),))
+    (complaint,) = complaints(remote, unread)
+    assert complaint.startswith("mynetworks of main.cf: cidr:/x: this cannot be read")
+    assert complaints(remote, LocalNetworks()) == ()
+    assert complaints(replace(remote, local_networks=()), unread) == ()
+    assert complaints(Settings(children=(replace(A, when=("s25r",)),)), unread) == ()
 
 
 def test_the_networks_of_main_cf_hold_where_the_settings_name_none() -> None:

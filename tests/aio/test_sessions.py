@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,12 @@ class Running:
     """Sessions behind a unix socket."""
 
     def __init__(
-        self, directory: Path, *children: str, limits: Limits | None = None, most: int = 100
+        self,
+        directory: Path,
+        *children: str,
+        limits: Limits | None = None,
+        most: int = 100,
+        stressed_above: int = 80,
     ) -> None:
         self.path = directory / "mmx.sock"
         self.mtas: list[FakeMta] = []
@@ -34,6 +40,7 @@ class Running:
             children=tuple(child_at(endpoint) for endpoint in children),
             limits=limits or Limits(),
             spool_directory=str(directory),
+            stressed_above=stressed_above,
         )
         self.sessions = Sessions(
             self.settings, make_chain(self.settings), max_sessions=most, loop=asyncio.get_running_loop()
@@ -42,7 +49,8 @@ class Running:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["Running"]:
         loop = asyncio.get_running_loop()
-        server = await loop.create_unix_server(self.sessions.accept, self.path)
+        accept = partial(self.sessions.accept, "submission")
+        server = await loop.create_unix_server(accept, self.path)
         try:
             yield self
         finally:
@@ -250,6 +258,15 @@ async def test_a_child_that_stops_reading_holds_the_mta_back(directory: Path, ch
         assert not done
         assert await talk == CONTINUE
         await mta.close()
+
+
+async def test_a_session_knows_its_listener_and_whether_many_were_open(directory: Path) -> None:
+    async with Running(directory, most=4, stressed_above=50).serving() as running:
+        for expected in (False, False, False, True):
+            before = set(running.sessions.open_sessions())
+            await running.mta()
+            (new,) = set(running.sessions.open_sessions()) - before
+            assert (new.state.listener, new.state.stressed) == ("submission", expected)
 
 
 async def test_a_reload_holds_from_the_next_message(directory: Path, child: FakeChild) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from tests.bench import machine, profile
 from tests.bench.children import compile_child
+from tests.bench.conditions import conditions
 from tests.bench.core import core
 from tests.bench.cost import cpu, idle, large
 from tests.bench.errors import BenchError
@@ -21,6 +22,7 @@ BENCHMARKS: Final[dict[str, Callable[[Plan], list[Row]]]] = {
     "throughput": throughput,
     "cpu": cpu,
     "core": core,
+    "conditions": conditions,
     "idle": idle,
     "large": large,
 }
