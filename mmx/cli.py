@@ -4,6 +4,7 @@
     mmx --check-config [--quiet]         tell every error and warning in the settings; exit 0 or 78
     mmx --show-config [--json]           print the effective settings, each with where it came from
     mmx demo [ARGUMENTS]                 see mmx at work with small milters of its own
+    mmx explain --client ADDRESS ...     tell which children would see a mail, and why
     mmx install [--dry-run] [--postfix]  make mmx a service of this host; `mmx uninstall` undoes it
 
 Exit codes are those of sysexits.h (mmx.errors); 0 when all is well. What is asked for goes to standard
@@ -39,7 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json and not options.show_config:
         parser.error("--json is for --show-config")
     try:
-        return _run(options) if options.command is None else _COMMANDS[options.command](rest)
+        if options.command is None:
+            return _run(options)
+        if options.command in _WITH_SETTINGS and options.config != DEFAULT_PATH:
+            rest = ["--config", str(options.config), *rest]
+        return _COMMANDS[options.command](rest)
     except MmxError as error:
         _tell(str(error))
         return error.exit_code
@@ -82,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     # What follows a command is for the command to understand, --help too.
     commands.add_parser("demo", help="see mmx at work with small milters of its own", add_help=False)
+    commands.add_parser("explain", help="tell which children would see a mail, and why", add_help=False)
     commands.add_parser("install", help="make mmx a service of this host", add_help=False)
     commands.add_parser("uninstall", help="undo what install did", add_help=False)
     return parser
@@ -131,6 +137,12 @@ def _demo(arguments: list[str]) -> int:
     return demo.main(arguments)
 
 
+def _explain(arguments: list[str]) -> int:
+    from mmx.tools import explain  # noqa: PLC0415  # likewise
+
+    return explain.main(arguments)
+
+
 def _install(arguments: list[str]) -> int:
     from mmx.tools import install  # noqa: PLC0415  # likewise
 
@@ -143,8 +155,12 @@ def _uninstall(arguments: list[str]) -> int:
     return install.main("uninstall", arguments)
 
 
+_WITH_SETTINGS: Final = frozenset({"explain"})
+"""Commands that read the settings: --config may stand before their word, too."""
+
 _COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "demo": _demo,
+    "explain": _explain,
     "install": _install,
     "uninstall": _uninstall,
 }

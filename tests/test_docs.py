@@ -97,9 +97,12 @@ def test_page_of_the_log_has_every_field_of_its_objects() -> None:
         assert in_text <= set(entry)
 
 
-def test_page_of_the_command_line_has_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("command", [[], ["explain"]])
+def test_page_of_the_command_line_has_every_option(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
-        main(["--help"])
+        main([*command, "--help"])
     options = re.findall(r"(?<!\S)--?[a-z][a-z-]*", capsys.readouterr().out)
     page = (REFERENCE / "command-line.md").read_text()
     assert [option for option in options if f"`{option}" not in page] == []

@@ -32,8 +32,6 @@ MAX_KEPT: Final = 20_000
 """Answers kept; each takes about 300 bytes."""
 LONGEST_KEPT: Final = 3600.0
 """Seconds that an answer is kept at most, whatever its TTL says."""
-TIMEOUT: Final = 3.0
-"""Seconds that an answer may take, where the settings do not say."""
 REPEAT: Final = 60.0
 """Seconds between two log lines about one list."""
 
@@ -50,7 +48,7 @@ class DnsLists:
         self,
         *,
         loop: asyncio.AbstractEventLoop,
-        timeout: float = TIMEOUT,
+        timeout: float,
         new_resolver: Callable[[], "Resolver"] = system_resolver,
     ) -> None:
         self._loop = loop
@@ -63,7 +61,7 @@ class DnsLists:
         self._tasks: set[asyncio.Task[None]] = set()
         self._throttle = Throttle(REPEAT)
 
-    def change(self, timeout: float = TIMEOUT) -> None:
+    def change(self, timeout: float) -> None:
         """New settings: the name servers of the system are read anew, too."""
         self._timeout = timeout
         self._resolver = None

@@ -13,12 +13,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from mmx.detect.commands import Run, run
 from mmx.detect.host import Host
-from mmx.errors import EX_OK, EX_USAGE, PermissionsError, UnavailableError
+from mmx.errors import EX_OK, PermissionsError, UnavailableError
 from mmx.settings.endpoint import ChildEndpoint
+from mmx.tools.arguments import Parser
 from mmx.tools.install_host import SETTINGS, SYSTEMCTL, facts_of, install_steps, program, uninstall_steps
 from mmx.tools.install_postfix import (
     MILTER,
@@ -59,15 +60,8 @@ def main(verb: str, argv: Sequence[str], runner: Run = run) -> int:
     return EX_OK
 
 
-class _Parser(argparse.ArgumentParser):
-    """Argparse, with the exit code that sysexits.h has for a wrong command line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(EX_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
-
-
 def _parser(verb: str) -> argparse.ArgumentParser:
-    parser = _Parser(prog=f"mmx {verb}", description=(__doc__ or "").partition("\n")[0], allow_abbrev=False)
+    parser = Parser(prog=f"mmx {verb}", description=(__doc__ or "").partition("\n")[0], allow_abbrev=False)
     parser.add_argument("-n", "--dry-run", action="store_true", help="say what would be done, and do nothing")
     parser.add_argument(
         "--postfix",

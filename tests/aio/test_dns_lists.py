@@ -185,7 +185,7 @@ async def test_no_resolver_is_unknown(caplog: pytest.LogCaptureFixture) -> None:
     def none_there() -> None:
         raise NoResolverConfiguration
 
-    lists = DnsLists(loop=asyncio.get_running_loop(), new_resolver=none_there)  # type: ignore[arg-type]
+    lists = DnsLists(loop=asyncio.get_running_loop(), timeout=5.0, new_resolver=none_there)  # type: ignore[arg-type]
     assert await ask(lists, LIST) == {LIST: Truth.UNKNOWN}
     assert "NoResolverConfiguration" in caplog.text
 
