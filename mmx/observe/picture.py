@@ -16,7 +16,7 @@ from mmx.observe.problems import is_slow
 from mmx.observe.status import DOWN, UP, ChildStatus
 from mmx.observe.wording import wait
 
-_WIDTH: Final = 340
+_WIDTH: Final = 310
 _STEP: Final = 52
 """From station to station."""
 _LINE: Final = 20

@@ -23,7 +23,7 @@ html { background: var(--ground); color: var(--ink); -webkit-text-size-adjust: 1
 body {
   max-width: 76rem; margin: 0 auto; padding: 1rem;
   font: 0.9375rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif;
-  font-variant-numeric: tabular-nums;
+  font-variant-numeric: tabular-nums; overflow-wrap: anywhere;
 }
 h1, h2, h3, p, ul, figure, table, pre { margin: 0; }
 h1 { font-size: 1.5rem; line-height: 1.2; letter-spacing: -0.01em; }
@@ -48,9 +48,9 @@ section { background: var(--card); border: 1px solid var(--edge); border-radius:
 }
 .well, .problems { border-radius: 0.625rem; padding: 0.75rem 1rem; font-weight: 600; list-style: none; }
 .well { background: var(--good-ground); color: var(--good); }
-.problems { background: var(--bad-ground); color: var(--bad); overflow-wrap: anywhere; font-weight: 500; }
+.problems { background: var(--bad-ground); color: var(--bad); font-weight: 500; }
 .problems li + li { margin-top: 0.375rem; }
-.warnings { padding-left: 1.25rem; margin-bottom: 0.75rem; color: var(--warn); overflow-wrap: anywhere; }
+.warnings { padding-left: 1.25rem; margin-bottom: 0.75rem; color: var(--warn); }
 
 table { border-collapse: collapse; }
 th { text-align: left; font-weight: 500; }
@@ -58,7 +58,7 @@ thead th { color: var(--quiet); font-size: 0.8125rem; }
 caption { text-align: left; font-weight: 600; padding-bottom: 0.25rem; }
 th, td { padding: 0.1875rem 0.75rem 0.1875rem 0; vertical-align: top; }
 .count { text-align: right; white-space: nowrap; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; position: relative; }
 .scroll table { width: 100%; }
 .scroll th, .scroll td { padding: 0.3125rem 1rem 0.3125rem 0; border-top: 1px solid var(--faint); }
 .scroll thead th { border-top: 0; }
@@ -84,7 +84,7 @@ th, td { padding: 0.1875rem 0.75rem 0.1875rem 0; vertical-align: top; }
 }
 .bars { width: 100%; margin-bottom: 1rem; }
 .bars th { white-space: nowrap; }
-.bars td.bar { width: 50%; padding-right: 0; vertical-align: middle; }
+.bars td.bar { width: 40%; padding-right: 0; vertical-align: middle; }
 .bars svg { display: block; width: 100%; height: 0.5rem; }
 .ground { fill: var(--faint); }
 .bar { fill: var(--p50); }
@@ -102,7 +102,7 @@ span.word.reject, span.word.shutdown, .state.down { background: var(--bad-ground
 span.word.tempfail, .state.slow { background: var(--warn-ground); color: var(--warn); }
 span.word.quarantine, span.word.discard { background: var(--hold-ground); color: var(--hold); }
 
-.chain { display: block; width: 100%; max-width: 25rem; height: auto; margin-bottom: 0.5rem; }
+.chain { display: block; width: 100%; max-width: 23rem; height: auto; margin-bottom: 0.5rem; }
 .chain text { fill: var(--ink); font-size: 13px; }
 .chain .name { font-size: 15px; font-weight: 600; }
 .chain a:hover .name, .chain a:focus .name { text-decoration: underline; }
@@ -123,8 +123,7 @@ span.word.quarantine, span.word.discard { background: var(--hold-ground); color:
 }
 .child:target { outline: 3px solid var(--link); outline-offset: 2px; }
 .child.down { border-color: var(--bad); }
-.why { color: var(--bad); overflow-wrap: anywhere; }
-.facts td { overflow-wrap: anywhere; }
+.why { color: var(--bad); }
 .facts th { color: var(--quiet); white-space: nowrap; }
 .facts th, .facts td { font-size: 0.875rem; padding-top: 0.0625rem; padding-bottom: 0.0625rem; }
 .plot { display: block; width: 100%; height: 3.75rem; }
@@ -143,7 +142,7 @@ figcaption { font-size: 0.8125rem; color: var(--quiet); margin-top: 0.25rem; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
 .counts { width: 100%; align-self: start; font-size: 0.875rem; }
 .counts th { font-weight: 400; }
-.errors { padding-left: 1.125rem; font-size: 0.8125rem; overflow-wrap: anywhere; }
+.errors { padding-left: 1.125rem; font-size: 0.8125rem; }
 summary { cursor: pointer; color: var(--link); }
 pre {
   overflow-x: auto; padding: 0.75rem; margin-top: 0.5rem; background: var(--ground);
