@@ -101,10 +101,20 @@ def _run(options: argparse.Namespace) -> int:
         print(show_json(loaded) if options.json else whole, end="")
         return EX_OK
     if options.check_config:
+        _require_packages(loaded)
         if not options.quiet:
             _report(loaded, options.config)
         return EX_OK
     return _serve(_verbose(loaded) if options.verbose else loaded, options.config, host)
+
+
+def _require_packages(loaded: Loaded) -> None:
+    """Raise UnavailableError where the daemon would: a condition needs a package that is not there."""
+    from mmx.aio.dns_query import require_dnspython  # noqa: PLC0415  # only needed here
+    from mmx.aio.plan import make_chain  # noqa: PLC0415  # likewise
+
+    if make_chain(loaded.settings).dns_lists:
+        require_dnspython()
 
 
 def _report(loaded: Loaded, path: Path) -> None:

@@ -92,6 +92,16 @@ def test_check_config_warns_unless_quiet(config: Path, capsys: pytest.CaptureFix
 DETECTED = "opendkim at unix:/run/opendkim/opendkim.sock (/etc/opendkim.conf:10)"
 
 
+def test_check_config_names_a_package_that_is_missing(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.write_text(GOOD.replace("}", ", when: [dnsbl]}") + "dnsbl: {zones: [list.example]}\n")
+    assert main(["--config", str(config), "--check-config", "--quiet"]) == 0
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert main(["--config", str(config), "--check-config", "--quiet"]) == 69
+    assert "pip install 'mmx[dns]'" in capsys.readouterr().err
+
+
 def test_check_config_looks_for_milters(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config.write_text("children: {clamav-milter: {}}\n")
     assert main(["--config", str(config), "--check-config"]) == 0

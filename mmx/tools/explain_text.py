@@ -9,7 +9,9 @@ from mmx.core.plan import ChildPlan
 from mmx.settings.model import ChildSettings, Mode
 from mmx.settings.units import format_size
 from mmx.tools.explain_play import Outcome
+from mmx.wire import command
 
+_GREETING: Final = (command.NAMES[command.CONNECT], command.NAMES[command.HELO])
 _MORE: Final = "say more of the mail to know: --from, --rcpt, a message"
 
 
@@ -54,12 +56,14 @@ def _why_not_in_chain(child: ChildSettings) -> str:
 
 def _explained(plan: ChildPlan, outcomes: Mapping[str, Outcome], child: ChildSettings) -> Explained:
     outcome = outcomes[plan.name]
+    # What an earlier child has to say first is known at MAIL, where all that it said before counts, or later.
+    event = command.NAMES[command.MAIL] if plan.after and outcome.event in _GREETING else outcome.event
     notes = []
     if outcome.runs is not False:
         notes += _notes(plan, outcome, outcomes)
         if child.mode is Mode.OBSERVE:
             notes.append("mode: observe: what it says is logged and has no effect")
-    return Explained(plan.name, outcome.runs, outcome.event, outcome.why, tuple(notes))
+    return Explained(plan.name, outcome.runs, event, outcome.why, tuple(notes))
 
 
 def _notes(plan: ChildPlan, outcome: Outcome, outcomes: Mapping[str, Outcome]) -> list[str]:

@@ -47,7 +47,8 @@ def test_what_limits_a_child_stands_below() -> None:
 
 def test_after_says_what_it_depends_on() -> None:
     plan = ChildPlan("child", after=After("first", frozenset({"continue", "accept"})))
-    runs, first = Outcome("child", True, "MAIL"), Outcome("first", True, "CONNECT")
+    runs, first = Outcome("child", True, "CONNECT"), Outcome("first", True, "CONNECT")
+    assert explain(plan, runs, first).startswith("child: runs, from MAIL on\n")
     assert "after: only if first says accept or continue, and not before it does" in explain(
         plan, runs, first
     )
