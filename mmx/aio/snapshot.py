@@ -6,6 +6,7 @@ otherwise.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from math import inf
 from typing import Final
 
@@ -41,8 +42,13 @@ def take(
     """The daemon as it is now."""
     view = sessions.history.view(at)
     open_sessions = tuple(sessions.open_sessions())
+    conditions = {child.name: child.when for child in loaded.settings.children}
     children = tuple(
-        _child(plan, sessions, open_sessions, at=at, origin=_origin(loaded, plan.name), view=view)
+        replace(
+            _child(plan, sessions, open_sessions, at=at, view=view),
+            origin=loaded.origins.get(f"children.{plan.name}.endpoint", ""),
+            when=", ".join(conditions.get(plan.name, ())),
+        )
         for plan in sessions.chain.children
     )
     return Status(
@@ -87,7 +93,6 @@ def _child(
     open_sessions: tuple[Session, ...],
     *,
     at: float,
-    origin: str,
     view: HistoryView,
 ) -> ChildStatus:
     clock = sessions.now
@@ -98,7 +103,6 @@ def _child(
     return ChildStatus(
         name=plan.name,
         endpoint=plan.endpoint,
-        origin=origin,
         state=DOWN if outage is not None else UP if known else UNKNOWN,
         why=outage.why if outage is not None else "",
         since=at - (clock - outage.since) if outage is not None else 0.0,
@@ -119,10 +123,6 @@ def _default_action(plan: ChildPlan) -> str:
     if plan.unreachable == plan.died:
         return plan.died
     return f"{plan.unreachable} if unreachable, {plan.died} if it dies"
-
-
-def _origin(loaded: Loaded, name: str) -> str:
-    return loaded.origins.get(f"children.{name}.endpoint", "")
 
 
 def _left_out(loaded: Loaded) -> Iterator[tuple[str, str]]:

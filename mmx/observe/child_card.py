@@ -56,6 +56,7 @@ def _facts(child: ChildStatus) -> Markup:
         "Socket": child.endpoint,
         "Known from": child.origin,
         "Sees": _SEES.get(child.content, child.content),
+        "When": child.when,
         "Default action": child.default_action,
         "Connected": plural(child.connections, "session"),
         "Waited for by": waiting,

@@ -29,6 +29,8 @@ class ChildStatus:
     since: float = 0.0
     """Since when it is down, 0 if it is not."""
     content: str = "edited"
+    when: str = ""
+    """Its conditions."""
     default_action: str = ""
     connections: int = 0
     """Sessions with a connection to it."""

@@ -68,6 +68,16 @@ async def test_a_child_is_up_once_it_was_met(directory: Path, child: FakeChild) 
         assert picture(running).history.decisions[0].verdict == "accept"
 
 
+async def test_conditions_of_a_child(directory: Path, child: FakeChild) -> None:
+    running = Running(directory, child.endpoint)
+    assert picture(running).children[0].when == ""
+    (made,) = running.settings.children
+    running.settings = replace(
+        running.settings, children=(replace(made, when=("remote", "not authenticated")),)
+    )
+    assert picture(running).children[0].when == "remote, not authenticated"
+
+
 async def test_a_child_that_is_gone(directory: Path) -> None:
     running = Running(directory, f"unix:{directory}/none.sock")
     async with running.serving():

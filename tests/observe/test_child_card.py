@@ -41,6 +41,11 @@ def test_a_child_of_which_nothing_is_known() -> None:
     assert "Last errors" not in made
 
 
+def test_its_conditions_if_it_has_any() -> None:
+    assert "When remote, unauthenticated, s25r" in words(card("milter-greylist"))
+    assert "When" not in words(card("rspamd"))
+
+
 def test_verdicts_the_most_frequent_first() -> None:
     made = words(card("opendmarc"))
     assert re.search(r"Verdicts continue \d+ quarantine \d+ Failures timeout 1 took tempfail 1", made)
