@@ -10,6 +10,7 @@ import pytest
 
 from mmx.aio.outages import Outages
 from mmx.aio.throttle import Throttle
+from mmx.aio.waits import Waits, slow_line
 from mmx.cli import main
 from mmx.core.action import ChildFailed, ChildRecord, MessageRecord
 from mmx.core.child import Child
@@ -72,7 +73,8 @@ def every_line() -> list[Line]:
     outages.failed(failed, 0.0)
     back = outages.answered(plan, 1.0)
     assert back is not None
-    return [MessageLine(record), failure_line("s", failed), back]
+    slow = slow_line(plan, Waits(1, 1, 0.0), 6.0)
+    return [MessageLine(record), failure_line("s", failed), back, slow]
 
 
 def test_page_of_the_log_has_every_field() -> None:

@@ -125,6 +125,7 @@ class Service:
             _log.info("listening on %s", ", ".join(self._listeners.names))
             count = len(chain.children)
             self._sessions.history.reload(f"started, children: {count}", self._started, succeeded=True)
+            self._sessions.slow_watch.start(settings.status.slow_after)
             self._greet(chain)
             self._lookout.watch(self._loaded)
             await self._obey()
@@ -215,6 +216,7 @@ class Service:
         self._sessions.change(settings, chain, **self._bounds(settings, chain))
         if settings.log != self._settings.log and not self._log_is_fixed:
             log.set_up(settings.log)
+        self._sessions.slow_watch.start(settings.status.slow_after)
         unchanged = settings == self._settings
         self._settings = settings
         told = "no change" if unchanged else "; ".join(changes) or "same children"

@@ -20,6 +20,7 @@ from mmx.aio.reach import Reach
 from mmx.aio.spool import FileSpool, SpoolBudget
 from mmx.aio.stream import Stream
 from mmx.aio.throttle import Throttle
+from mmx.aio.waits import SlowWatch
 from mmx.core.action import ChildFailed, Loss, MessageEnded, Ready, Remark
 from mmx.core.child import Child
 from mmx.core.condition import Truth
@@ -77,6 +78,7 @@ class Sessions:
         self._spool_directory = Path(settings.spool_directory)
         self.history = History(keeps_addresses=settings.status.addresses)
         self.outages = Outages(self._throttle)
+        self.slow_watch = SlowWatch(self.open_sessions, self._throttle, loop)
         self.reach = Reach(
             self.knowledge, outages=self.outages, max_frame=settings.limits.max_frame, loop=loop
         )
@@ -177,6 +179,7 @@ class Sessions:
         for driver in list(self._drivers):
             driver.close()
         self.reach.stop()
+        self.slow_watch.stop()
         self.dns_lists.stop()
 
     def _close_silent(self) -> None:

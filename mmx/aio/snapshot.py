@@ -7,12 +7,11 @@ otherwise.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from math import inf
 from typing import Final
 
 from mmx import __version__
 from mmx.aio.sessions import Sessions
-from mmx.core.child import Child, Link
+from mmx.aio.waits import Waits, waits_of
 from mmx.core.mta import Phase
 from mmx.core.plan import ChildPlan
 from mmx.core.session import Session
@@ -23,7 +22,6 @@ from mmx.settings.model import Settings
 from mmx.settings.show import show
 from mmx.wire import command
 
-_CONNECTED: Final = (Link.NEGOTIATING, Link.UP)
 _BETWEEN: Final = {Phase.NEW: "connect", Phase.NEGOTIATED: "connect", Phase.CONNECTED: "between messages"}
 STAGES: Final = ("connect", "between messages", "envelope", "data", "content", "end of message")
 """What a session can be at, in the order of a session's life."""
@@ -43,9 +41,10 @@ def take(
     view = sessions.history.view(at)
     open_sessions = tuple(sessions.open_sessions())
     conditions = {child.name: child.when for child in loaded.settings.children}
+    waits = waits_of(open_sessions)
     children = tuple(
         replace(
-            _child(plan, sessions, open_sessions, at=at, view=view),
+            _child(plan, sessions, waits.get(plan.name, Waits()), at=at, view=view),
             origin=loaded.origins.get(f"children.{plan.name}.endpoint", ""),
             when=", ".join(conditions.get(plan.name, ())),
         )
@@ -87,19 +86,10 @@ def _stages(open_sessions: Iterable[Session]) -> dict[str, int]:
     return {name: counts[name] for name in STAGES}
 
 
-def _child(
-    plan: ChildPlan,
-    sessions: Sessions,
-    open_sessions: tuple[Session, ...],
-    *,
-    at: float,
-    view: HistoryView,
-) -> ChildStatus:
+def _child(plan: ChildPlan, sessions: Sessions, waits: Waits, *, at: float, view: HistoryView) -> ChildStatus:
     clock = sessions.now
     outage = sessions.outages.of(plan)
     known = sessions.knowledge.of(plan.name) is not None
-    links = [child for session in open_sessions for child in session.children if child.name == plan.name]
-    since = min((child.since for child in links if _is_waited_for(child)), default=inf)
     return ChildStatus(
         name=plan.name,
         endpoint=plan.endpoint,
@@ -108,15 +98,12 @@ def _child(
         since=at - (clock - outage.since) if outage is not None else 0.0,
         content=plan.content,
         default_action=_default_action(plan),
-        connections=sum(child.link in _CONNECTED for child in links),
-        waiting=sum(_is_waited_for(child) for child in links),
-        oldest_wait=max(clock - since, 0.0),
+        connections=waits.connected,
+        waiting=waits.waiting,
+        oldest_wait=waits.oldest(clock),
+        slow=waits.oldest(clock) >= sessions.slow_watch.slow_after,
         history=view.of(plan.name),
     )
-
-
-def _is_waited_for(child: Child) -> bool:
-    return child.wanted > 0 or child.link in (Link.DIALLING, Link.NEGOTIATING)
 
 
 def _default_action(plan: ChildPlan) -> str:

@@ -12,7 +12,6 @@ from typing import Final
 
 from mmx.observe.latency import Latency
 from mmx.observe.markup import Markup, lines, tag
-from mmx.observe.problems import is_slow
 from mmx.observe.status import DOWN, UP, ChildStatus
 from mmx.observe.wording import wait
 
@@ -43,7 +42,7 @@ def anchor(child: ChildStatus) -> str:
 
 def state_of(child: ChildStatus) -> str:
     """A child's state as the page has it: that of the status, or slow."""
-    return "slow" if child.state == UP and is_slow(child) else child.state
+    return "slow" if child.state == UP and child.slow else child.state
 
 
 def chain(children: Sequence[ChildStatus]) -> Markup:

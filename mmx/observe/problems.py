@@ -6,8 +6,6 @@ from typing import Final
 from mmx.observe.status import DOWN, ChildStatus, Status
 from mmx.observe.wording import period, plural, size, wait
 
-SLOW: Final = 1.0
-"""Seconds that a reply of a child may take before it is called slow."""
 RECENT: Final = 60.0
 """Seconds that a failure of a child is told of."""
 
@@ -20,11 +18,6 @@ def problems(status: Status) -> list[str]:
     if not status.settings_good:
         told.append("The last reload failed: the former settings are in force.")
     return [text for text in told if text]
-
-
-def is_slow(child: ChildStatus) -> bool:
-    """Whether somebody waits long for it just now."""
-    return child.oldest_wait >= SLOW
 
 
 def _own(status: Status) -> Iterator[str]:
@@ -62,7 +55,7 @@ def _failed(child: ChildStatus, now: float) -> str:
 
 
 def _slow(child: ChildStatus, _: float) -> str:
-    if not is_slow(child):
+    if not child.slow:
         return ""
     waiting = plural(child.waiting, "session waits", "sessions wait")
     return f"{child.name} is slow: {waiting} for it, the longest for {wait(child.oldest_wait)}."

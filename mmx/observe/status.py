@@ -37,6 +37,8 @@ class ChildStatus:
     waiting: int = 0
     """Sessions that wait for a reply of it."""
     oldest_wait: float = 0.0
+    slow: bool = False
+    """Somebody waits for it longer than usual."""
     history: ChildView = field(default_factory=ChildView)
 
 

@@ -169,7 +169,10 @@ def _metrics(part: Section) -> MetricsSettings:
 
 
 def _status(part: Section) -> StatusSettings:
-    status = StatusSettings(part.take("addresses", values.boolean, DEFAULTS.status.addresses))
+    status = StatusSettings(
+        part.take("addresses", values.boolean, DEFAULTS.status.addresses),
+        part.take("slow_after", values.duration(), DEFAULTS.status.slow_after),
+    )
     part.finish()
     return status
 

@@ -238,6 +238,8 @@ class StatusSettings:
 
     # Clients and senders of recent messages.
     addresses: bool = False
+    # A child that a session has waited for so long is called slow, in the log too.
+    slow_after: float = 5 * SECONDS
 
 
 DEFAULT_ENDPOINT: Final = UnixEndpoint("/var/spool/postfix/mmx/mmx.sock")

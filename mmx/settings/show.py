@@ -113,6 +113,7 @@ def _rows(settings: Settings) -> Iterator[Row]:
     yield ("log", "to"), settings.log.to
     yield ("status",), None
     yield ("status", "addresses"), _scalar(settings.status.addresses)
+    yield ("status", "slow_after"), quoted(format_duration(settings.status.slow_after))
     yield ("conditions",), None
     for name, condition in settings.conditions:
         yield ("conditions", name), _condition(condition)

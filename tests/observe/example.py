@@ -122,7 +122,7 @@ def children(view: HistoryView) -> tuple[ChildStatus, ...]:
     down = replace(made["clamav-milter"], state=DOWN, why=WHY, since=NOW - 312, connections=0)
     made["clamav-milter"] = replace(down, content="original", default_action=action)
     made["milter-greylist"] = replace(made["milter-greylist"], when="remote, unauthenticated, s25r")
-    made["rspamd"] = replace(made["rspamd"], waiting=3, oldest_wait=6.4)
+    made["rspamd"] = replace(made["rspamd"], waiting=3, oldest_wait=6.4, slow=True)
     return tuple(made.values())
 
 

@@ -31,8 +31,8 @@ def test_the_chain_is_in_order() -> None:
     [
         (CHILD, "up"),
         (replace(CHILD, state=DOWN), "down"),
-        (replace(CHILD, oldest_wait=5.0), "slow"),
-        (replace(CHILD, state=DOWN, oldest_wait=5.0), "down"),
+        (replace(CHILD, slow=True), "slow"),
+        (replace(CHILD, state=DOWN, slow=True), "down"),
         (replace(CHILD, state=UNKNOWN), "unknown"),
     ],
 )
@@ -45,7 +45,7 @@ def test_a_state_is_a_shape_and_a_word_too(child: ChildStatus, state: str) -> No
 
 
 def test_symbols_differ() -> None:
-    children = [replace(CHILD, state=state) for state in (UP, DOWN)] + [replace(CHILD, oldest_wait=5.0)]
+    children = [replace(CHILD, state=state) for state in (UP, DOWN)] + [replace(CHILD, slow=True)]
     assert len(set(re.findall(r'<path d="([^"]+)" transform', chain(children)))) == 3
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from mmx.observe.history import ChildError, ChildView
-from mmx.observe.problems import is_slow, problems
+from mmx.observe.problems import problems
 from mmx.observe.status import DOWN, UP, ChildStatus, Status
 from tests.observe.example import status
 
@@ -39,10 +39,9 @@ def test_a_child_that_failed_a_moment_ago() -> None:
 
 
 def test_a_slow_child() -> None:
-    slow = replace(CHILD, waiting=2, oldest_wait=1.0)
-    assert is_slow(slow)
-    assert told(slow) == ["clamav is slow: 2 sessions wait for it, the longest for 1.0 s."]
-    assert told(replace(slow, oldest_wait=0.9)) == []
+    slow = replace(CHILD, waiting=2, oldest_wait=6.0, slow=True)
+    assert told(slow) == ["clamav is slow: 2 sessions wait for it, the longest for 6.0 s."]
+    assert told(replace(slow, slow=False)) == []
 
 
 def test_bounds_of_mmx() -> None:

@@ -156,7 +156,7 @@ def settings(draw: st.DrawFn) -> Settings:
         mta_macros=draw(macros(st.none() | MACRO_LISTS)),
         metrics=MetricsSettings(draw(st.none() | INET)),
         name_in_reply=draw(st.booleans()),
-        status=StatusSettings(draw(st.booleans())),
+        status=StatusSettings(draw(st.booleans()), draw(DURATIONS)),
         children_header=draw(st.none() | st.just("X-Mmx-Children")),
         log=LogSettings(
             draw(st.sampled_from(LogFormat)),

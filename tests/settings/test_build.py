@@ -113,7 +113,7 @@ metrics: {listen: "127.0.0.1:9850"}
 name_in_reply: yes
 children_header: X-Mmx-Children
 log: {format: json, level: debug, to: syslog}
-status: {addresses: yes}
+status: {addresses: yes, slow_after: 2s}
 """
 
 
@@ -180,7 +180,7 @@ def test_every_key_is_read() -> None:
         name_in_reply=True,
         children_header="X-Mmx-Children",
         log=LogSettings(LogFormat.JSON, LogLevel.DEBUG, LogTarget.SYSLOG),
-        status=StatusSettings(addresses=True),
+        status=StatusSettings(addresses=True, slow_after=2.0),
     )
 
 
