@@ -230,7 +230,8 @@ class Service:
         main_cf = await read_main_cf()
         for complaint in plan_complaints(settings, main_cf.local):
             _log.warning("%s", complaint)
-        chain = make_chain(settings, main_cf.macros, main_cf.local)
+        # Long lists take their time.
+        chain = await asyncio.to_thread(make_chain, settings, main_cf.macros, main_cf.local)
         if chain.dns_lists:
             require_dnspython()
         return chain
