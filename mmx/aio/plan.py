@@ -57,7 +57,7 @@ def _child(child: ChildSettings, chain: Collection[str], compiler: Compiler) -> 
         connect_timeout=child.connect_timeout,
         command_timeout=child.command_timeout,
         content_timeout=child.content_timeout,
-        pipelining=child.pipelining,
+        pipelining=child.pipelining.value,
         when=compiler.when(child.when),
         # A child that is not in the chain says nothing: who waits for it would see no mail at all.
         after=After(after.child, frozenset(after.said)) if after and after.child in chain else None,

@@ -22,7 +22,7 @@ from typing import Final
 from mmx.core.content import Source
 from mmx.core.edits import Edits
 from mmx.core.event import Event
-from mmx.core.plan import ChildPlan
+from mmx.core.plan import HEADERS, LOCK_STEP, WHOLE, ChildPlan
 from mmx.core.verdict import Verdict
 from mmx.wire import command, option
 from mmx.wire.framing import frame
@@ -31,10 +31,19 @@ from mmx.wire.payload import Options
 ABORT_FRAME: Final = frame(command.ABORT)
 QUIT_FRAME: Final = frame(command.QUIT)
 
-CONTENT_COMMANDS: Final = frozenset({command.HEADER, command.EOH, command.BODY, command.EOM})
+_STREAMED: Final = frozenset({command.HEADER, command.EOH, command.BODY})
+CONTENT_COMMANDS: Final = _STREAMED | {command.EOM}
 MESSAGE_COMMANDS: Final = CONTENT_COMMANDS | {command.MAIL, command.RCPT, command.DATA}
 _AHEAD: Final = 256
-"""Replies that a child fed with `pipelining` may owe before it is waited for."""
+"""Replies that a child fed ahead may owe before it is waited for."""
+_MAY_FOLLOW: Final[dict[str, frozenset[int]]] = {
+    LOCK_STEP: frozenset(),
+    HEADERS: frozenset({command.HEADER, command.EOH}),
+    WHOLE: CONTENT_COMMANDS,
+}
+"""What is not waited for before the next command goes out, by the child's `pipelining`. That nothing else is
+due before EOM goes to a child that is not known to be a libmilter program is asked there.
+"""
 _VERSION_OF: Final = {command.DATA: 4, command.UNKNOWN: 3}
 """Events that came with a protocol version (N13)."""
 
@@ -195,7 +204,7 @@ class Child:
         self.out: list[bytes] = []
         self.part: Part | None = None
         self.tried = False
-        """Dialled in this session before the first MAIL."""
+        """Dialled, and not to be dialled again before the next MAIL."""
         self.refusal: Verdict | None = None
         """Its verdict on the whole session (link REFUSING)."""
         self.sentence: Callable[[Part], None] | None = None
@@ -265,6 +274,21 @@ class Child:
         """True if the child replies to this event."""
         return not self.options.protocol & option.NO_REPLY[code]
 
+    @property
+    def falls_silent(self) -> bool:
+        """True if it is known to answer nothing more of a message after its verdict, as libmilter (S2)."""
+        return self.plan.pipelining == WHOLE
+
+    def is_ambiguous(self, due: Due) -> bool:
+        """True if a verdict in this reply leaves open what the child does with content sent after it."""
+        part = self.part
+        if self.falls_silent or due.code not in CONTENT_COMMANDS or part is None:
+            return False
+        if self.due and self.due[-1] is not due:
+            return True
+        beyond_headers = due.code == command.HEADER and part.progress == command.EOH
+        return (beyond_headers and self.wants(command.EOH)) or (due.code != command.BODY and part.offset > 0)
+
     def said_of(self, event: Event) -> Verdict | None:
         """What it said of this very event, if that was a refusal."""
         return self.said[1] if self.said is not None and self.said[0] is event else None
@@ -274,9 +298,7 @@ class Child:
         """True if a wanted reply must come before anything else is sent."""
         if not self.wanted:
             return False
-        if not self.plan.pipelining or len(self.due) >= _AHEAD:
-            return True
-        return self.due[-1].code not in CONTENT_COMMANDS
+        return len(self.due) >= _AHEAD or self.due[-1].code not in _MAY_FOLLOW[self.plan.pipelining]
 
     def send(self, received: bytes, code: int, event: Event | None, now: float) -> None:
         """Put a command into the outbox; its reply is due unless the child declined to give one."""
@@ -320,13 +342,15 @@ class Child:
         self.deadline = now + self.plan.content_timeout if self.blocked else inf
 
     def passes_content(self, now: float) -> bool:
-        """Take a CONTINUE if it answers a header or a piece of body; it changes nobody else's standing."""
+        """Take a CONTINUE if it answers content before its end; it changes nobody else's standing."""
         if not self.due or self.link is not Link.UP:
             return False
         head = self.due[0]
-        if head.event is not None or not head.wanted:
+        if head.code not in _STREAMED or not head.wanted:
             return False
         self.take_due(now)
+        if head.event is not None:
+            self.passed = max(self.passed, head.event.serial)
         if self.part is not None and self.part.said is not None:
             self.part.said.add("continue")
         return True
@@ -353,15 +377,15 @@ class Child:
         self.message_over = True
 
     def abort(self) -> bool:
-        """End its part in the transaction; False if the connection must go because it owes its final
-        verdict.
+        """End its part in the transaction; False if the connection must go: because it owes its final
+        verdict, or because a verdict before would leave open whether it answers the rest.
         """
-        for due in self.due:
-            if due.wanted and due.code in MESSAGE_COMMANDS:
-                if due.code == command.EOM:
-                    return False
-                due.wanted = False
-                self.wanted -= 1
+        owed = [due for due in self.due if due.wanted and due.code in MESSAGE_COMMANDS]
+        if owed and (owed[-1].code == command.EOM or self.is_ambiguous(owed[0])):
+            return False
+        for due in owed:
+            due.wanted = False
+        self.wanted -= len(owed)
         if self.in_transaction:
             self.out.append(ABORT_FRAME)
             self.in_transaction = False

@@ -125,7 +125,7 @@ def _connect(state: State, received: bytes) -> None:
 
 
 def _dial_for(state: State, code: int) -> None:
-    """Dial whoever should see this event, once before the first MAIL; a child that declines it can wait."""
+    """Dial whoever should see this event, once between messages; a child that declines it can wait."""
     for child in state.children:
         known = state.knowledge.of(child.name)
         declined = known is not None and known.protocol & option.NOT_WANTED[code]
@@ -327,6 +327,8 @@ def _quit_nc(state: State, received: bytes) -> None:
 def _unknown(state: State, received: bytes) -> None:
     payload.decode_one_string(received[DATA:])
     state.unknown = state.event(command.UNKNOWN, received)
+    if state.verdict is None:
+        _dial_for(state, command.UNKNOWN)
     _owe_or_repeat(state, state.unknown)
 
 

@@ -2,7 +2,7 @@
 
 The order is always C H M R* T L* N B* E (S1), each event with its own macros (M5), whether the child lives
 along or joins late. It waits
-    - for its own reply to what it was sent (lock-step, unless `pipelining`),
+    - for its own reply to what it was sent, apart from content that `pipelining` lets go ahead,
     - at a recipient, until every earlier child has let it pass: a later child must not learn of a recipient
     that was
       refused, and no message takes one back (V6, G1),
@@ -18,6 +18,7 @@ from mmx.core.action import Loss
 from mmx.core.child import ABORT_FRAME, Child, Link, Part
 from mmx.core.content import Content, Source
 from mmx.core.event import Event
+from mmx.core.plan import LOCK_STEP
 from mmx.core.standing import may_change_content, passed_so_far, reads_original
 from mmx.core.state import State, Transaction
 from mmx.wire import command, option
@@ -172,7 +173,7 @@ def _send_content(state: State, child: Child, part: Part, content: Content) -> b
         part.original = source is content
         if source is None:
             return False
-    if not part.flowing and _gathers(child, part, content):
+    if not part.flowing and _gathers(state, child, part, content):
         return False
     part.flowing = (
         _send_header(state, child, part, source, content)
@@ -185,11 +186,12 @@ def _send_content(state: State, child: Child, part: Part, content: Content) -> b
     return part.flowing
 
 
-def _gathers(child: Child, part: Part, content: Content) -> bool:
+def _gathers(state: State, child: Child, part: Part, content: Content) -> bool:
     """True while content for a child that needs not be waited for is better kept for one large write."""
-    if content.eom is not None or content.size - part.fed >= _WORTH_A_WRITE:
+    if content.eom is not None or content.size - part.fed >= _WORTH_A_WRITE or state.owed is not None:
         return False
-    return child.plan.pipelining or not (child.answers(command.HEADER) or child.answers(command.BODY))
+    ahead = child.plan.pipelining != LOCK_STEP
+    return ahead or not (child.answers(command.HEADER) or child.answers(command.BODY))
 
 
 def choose_source(state: State, child: Child, content: Content) -> Source | None:
@@ -215,7 +217,7 @@ def choose_source(state: State, child: Child, content: Content) -> Source | None
 def _content_macros(state: State, child: Child, content: Content, code: int) -> None:
     """libmilter ignores macros for L and B (S7), so a child known to be a libmilter program goes without."""
     received = content.macros.get(code)
-    if received is not None and not child.plan.pipelining:
+    if received is not None and not child.falls_silent:
         child.out.append(_macros_for(state, child, received))
 
 
@@ -259,6 +261,8 @@ def _send_body(state: State, child: Child, part: Part, source: Source, content: 
 def _send_eom(state: State, child: Child, part: Part, source: Source, content: Content) -> bool:
     if part.progress != command.EOH or content.eom is None or not source.complete:
         return False
+    if child.wanted and not child.falls_silent:
+        return False  # an answer too many must come before it can pass for the verdict (F10)
     part.progress = command.EOM
     part.edits = edits.Edits(
         state.new_spool,

@@ -155,7 +155,8 @@ def enforce_sizes(state: State, transaction: Transaction, octets: int) -> None:
         (
             limit
             for child in state.children
-            if (limit := _size_limit(child)) is not None and not _is_over(transaction, child, limit, octets)
+            if (limit := _size_limit(child)) is not None
+            and not _is_over(state, transaction, child, limit, octets)
         ),
         default=inf,
     )
@@ -166,7 +167,7 @@ def _size_limit(child: Child) -> int | None:
     return child.plan.max_size if part is not None and not part.finished else None
 
 
-def _is_over(transaction: Transaction, child: Child, limit: int, octets: int) -> bool:
+def _is_over(state: State, transaction: Transaction, child: Child, limit: int, octets: int) -> bool:
     part = child.part
     if octets <= limit or part is None:
         return False
@@ -175,7 +176,7 @@ def _is_over(transaction: Transaction, child: Child, limit: int, octets: int) ->
         return True
     part.skipped = f"max_size: more than {limit} bytes"
     part.stage = command.BODY
-    child.abort()
+    links.end_part(state, child)
     return True
 
 

@@ -132,6 +132,20 @@ def _take_default_action(state: State, child: Child, loss: Loss, *, reached: boo
     return action
 
 
+def leave(state: State, child: Child) -> None:
+    """Close a link on which it is open what the child will still answer; it is dialled anew when it is to see
+    something again.
+    """
+    close(state, child, Link.DOWN)
+    child.tried = False
+
+
+def end_part(state: State, child: Child) -> None:
+    """Take the child out of the message: ABORT, or no more link if that would not bring it into step."""
+    if not child.abort():
+        leave(state, child)
+
+
 def close(state: State, child: Child, link: Link) -> None:
     """Say good-bye and close; `link` is the state the child rests in."""
     if child.link in _CONNECTED:

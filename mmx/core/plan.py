@@ -24,6 +24,10 @@ OVERHEAD: Final = 256
 EDITED: Final = "edited"
 ORIGINAL: Final = "original"
 
+LOCK_STEP: Final = "no"
+HEADERS: Final = "headers"
+WHOLE: Final = "yes"
+
 POSTFIX_MACROS: Final[Mapping[int, tuple[bytes, ...]]] = MappingProxyType(
     {
         option.STAGE_CONNECT: (b"j", b"{daemon_name}", b"{daemon_addr}", b"v", b"_"),
@@ -79,8 +83,10 @@ class ChildPlan:
     command_timeout: float = 25.0
     content_timeout: float = 240.0
     """For header, body and end of message; restarted by the child's PROGRESS."""
-    pipelining: bool = False
-    """A libmilter program may get its content without waiting for each reply."""
+    pipelining: str = HEADERS
+    """What it is sent before its replies are there: nothing (LOCK_STEP); the headers, their end and the first
+    piece of body (HEADERS); all of the content, which only a libmilter program is known to take (WHOLE).
+    """
     when: Condition | None = None
     """The mail that it sees; None: all."""
     after: After | None = None

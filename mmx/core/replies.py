@@ -117,15 +117,19 @@ def _message(state: State, child: Child, due: Due, code: int, decided: Verdict |
         part.skip_body = part.skip_body or due.code == command.BODY
     elif code == reply.ACCEPT:
         part.accepted = True
-        _leave(child, part, due)
+        _leave(state, child, part, due)
     elif decided is not None:
         part.verdict = decided
-        _leave(child, part, due)
+        _leave(state, child, part, due)
 
 
-def _leave(child: Child, part: Part, due: Due) -> None:
+def _leave(state: State, child: Child, part: Part, due: Due) -> None:
+    """An early verdict. What was sent ahead is not answered by libmilter; others may answer it or not."""
     part.stage = due.code
-    child.forget_content()
+    if child.is_ambiguous(due):
+        links.leave(state, child)
+    else:
+        child.forget_content()
 
 
 def _recipient(state: State, child: Child, due: Due, code: int, decided: Verdict | None) -> None:

@@ -181,8 +181,7 @@ def leave_transaction(state: State) -> None:
     (G6).
     """
     for child in state.children:
-        if not child.abort():
-            links.close(state, child, Link.DOWN)
+        links.end_part(state, child)
 
 
 def answer_conclusion(state: State, transaction: Transaction, conclusion: Conclusion) -> None:

@@ -4,6 +4,8 @@
 decides it, PASS goes on to the next child.
 """
 
+from typing import Final
+
 from mmx.core.child import Child, Link, Part
 from mmx.core.event import Event
 from mmx.core.plan import ORIGINAL
@@ -13,6 +15,7 @@ from mmx.wire import command, option
 
 PENDING = Standing.PENDING
 PASS = Standing.PASS
+_GIVES_ANSWERS: Final = (Link.DIALLING, Link.NEGOTIATING, Link.UP)
 
 
 def standing(state: State, child: Child, event: Event) -> Standing | Verdict:
@@ -28,7 +31,7 @@ def standing(state: State, child: Child, event: Event) -> Standing | Verdict:
         open_question = child.link in (Link.DIALLING, Link.NEGOTIATING)
         return PENDING if open_question and state.knowledge.of(child.name) is None else PASS
     if event.code == command.UNKNOWN:
-        if child.link is not Link.UP:
+        if child.link not in _GIVES_ANSWERS:
             return PASS
         return PENDING if child.passed < event.serial else child.said_of(event) or PASS
     if state.transaction is not None and part is not None:

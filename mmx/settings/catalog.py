@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from mmx.settings.model import Content
+from mmx.settings.model import Content, Pipelining
 
 
 class Role(StrEnum):
@@ -119,7 +119,7 @@ class Milter:
     sources: tuple[Source, ...]
     content: Content = Content.EDITED
     # It uses libmilter, which reads on while a filter works and answers in order.
-    pipelining: bool = True
+    pipelining: Pipelining = Pipelining.YES
     # The mail that it is meant for, unless the settings say otherwise.
     when: tuple[str, ...] = ()
     switch: Switch | None = None
@@ -270,7 +270,7 @@ CATALOG: Final = (
         roles=frozenset({Role.SCANS, Role.MARKS}),
         units=("rspamd",),
         sources=(ProxyWorker(),),
-        pipelining=False,
+        pipelining=Pipelining.HEADERS,
     ),
 )
 

@@ -39,6 +39,16 @@ class Content(StrEnum):
     ORIGINAL_UNLESS_REPLACED = "original-unless-replaced"
 
 
+class Pipelining(StrEnum):
+    """What of a message a child is sent before its replies to what came before are there."""
+
+    NO = "no"
+    # The headers and the first piece of body; then each further piece, and the end, after the reply.
+    HEADERS = "headers"
+    # Everything: right for programs that use libmilter.
+    YES = "yes"
+
+
 class Mode(StrEnum):
     """Whether a child's verdicts and edits count, or are only reported."""
 
@@ -174,8 +184,7 @@ class ChildSettings:
     connect_timeout: float = 5 * SECONDS
     command_timeout: float = 25 * SECONDS
     content_timeout: float = 240 * SECONDS
-    # Frames of one message are sent without waiting for the reply to each: right for libmilter programs.
-    pipelining: bool = False
+    pipelining: Pipelining = Pipelining.HEADERS
     # Names of conditions, each perhaps behind "not "; all must hold.
     when: tuple[str, ...] = ()
     # A message with more bytes is taken from the child; None: no limit.

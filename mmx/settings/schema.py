@@ -29,6 +29,7 @@ from mmx.settings.model import (
     LogSettings,
     Macros,
     MetricsSettings,
+    Pipelining,
     S25rSettings,
     Settings,
     StatusSettings,
@@ -160,6 +161,7 @@ _CHILD: Final[dict[str, Schema | None]] = {
         "additionalProperties": {"enum": [*COUNTS_AS]},
     },
     "macros": {"type": "object", "propertyNames": _ref("macro"), "additionalProperties": _STRING},
+    "pipelining": {"anyOf": [_ref("boolean"), {"enum": [Pipelining.HEADERS]}]},
 }
 
 

@@ -154,7 +154,7 @@ def _child(child: ChildSettings) -> Iterator[Row]:
     yield from _default_action(here, child)
     for name in _TIMEOUTS:
         yield (*here, name), quoted(format_duration(getattr(child, name)))
-    yield (*here, "pipelining"), _scalar(child.pipelining)
+    yield (*here, "pipelining"), child.pipelining
     yield (*here, "when"), _strings(child.when)
     yield (*here, "max_size"), "null" if child.max_size is None else quoted(format_size(child.max_size))
     yield (*here, "macros"), _map((quoted(name), quoted(value)) for name, value in child.macros)

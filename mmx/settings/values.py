@@ -200,6 +200,17 @@ def choice(words: type[W]) -> Reader[W]:
     return read
 
 
+def yes_no_or(words: type[W]) -> Reader[W]:
+    """One of the words of an enumeration in which yes and no are two."""
+
+    def read(node: Node) -> W:
+        if isinstance(node, Scalar) and node.kind == "bool":
+            return words("yes" if boolean(node) else "no")
+        return choice(words)(node)
+
+    return read
+
+
 def nullable(read: Reader[T]) -> Reader[T | None]:
     """The same, or null."""
 

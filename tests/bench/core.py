@@ -11,7 +11,7 @@ from typing import Final
 from mmx.core.action import Dial
 from mmx.core.child import Child, Link
 from mmx.core.negotiation import Knowledge
-from mmx.core.plan import Chain, ChildPlan
+from mmx.core.plan import HEADERS, WHOLE, Chain, ChildPlan
 from mmx.core.session import Session
 from mmx.wire import command, option, payload, reply
 from mmx.wire.framing import CODE, FrameSplitter, frame
@@ -27,7 +27,7 @@ _OPTIONS: Final = frame(command.OPTNEG, payload.encode_options(6, 0, 0, {}))
 class CoreRun:
     """One session of the core and three children that say CONTINUE."""
 
-    def __init__(self, *, pipelining: bool = False) -> None:
+    def __init__(self, *, pipelining: str = HEADERS) -> None:
         plans = tuple(ChildPlan(f"child{number}", "unix:/x", pipelining=pipelining) for number in range(3))
         self.session = Session(Chain(plans), name="bench", now=0.0, knowledge=Knowledge())
         offer = payload.encode_options(6, option.ALL_ACTIONS, option.ALL_PROTOCOL, {})
@@ -73,7 +73,7 @@ class CoreRun:
 def core(plan: Plan) -> list[Row]:
     """CPU time of the core a message, in milliseconds."""
     found = []
-    for name, pipelining in (("CPU of the core alone", False), ("  with pipelining", True)):
+    for name, pipelining in (("CPU of the core alone", HEADERS), ("  with pipelining", WHOLE)):
         run = CoreRun(pipelining=pipelining)
         values = [_milliseconds(run.message, plan.cpu_messages // 2) for _ in range(plan.rounds)]
         found.append(row(name, values, "ms"))

@@ -33,15 +33,15 @@ def _running(plan: Plan, name: str, actions: int = 0, **child_settings: Any) -> 
 
 def cpu(plan: Plan) -> list[Row]:
     """CPU time of mmx a message, in milliseconds."""
-    cases: tuple[tuple[str, int, bool, int], ...] = (
-        ("CPU of mmx a message", 0, False, 0),
-        ("  with pipelining", 0, True, 0),
-        ("  children that may edit", EDITING, False, 0),
-        ("  a new session for each message", 0, False, 1),
+    cases: tuple[tuple[str, int, dict[str, Any], int], ...] = (
+        ("CPU of mmx a message", 0, {}, 0),
+        ("  with pipelining", 0, {"pipelining": True}, 0),
+        ("  children that may edit", EDITING, {}, 0),
+        ("  a new session for each message", 0, {}, 1),
     )
     found = []
-    for number, (name, actions, pipelining, a_session) in enumerate(cases):
-        with _running(plan, f"cpu{number}", actions, pipelining=pipelining) as mmx:
+    for number, (name, actions, settings, a_session) in enumerate(cases):
+        with _running(plan, f"cpu{number}", actions, **settings) as mmx:
             values = [_milliseconds(plan, mmx, a_session) for _ in range(plan.rounds)]
         budget = {} if number else {"must": 2.5, "aim": 1.2}
         found.append(row(name, values, "ms", **budget))

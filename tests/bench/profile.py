@@ -22,7 +22,7 @@ SHOWN = 45
 def run(plan: Plan, output: Path, *, pipelining: bool = False) -> str:
     """Profile `plan.cpu_messages` messages; statistics for pstats go to `output`, the top is returned."""
     with Children(plan.program, plan.directory, "profile-") as children:
-        settings = {"pipelining": pipelining}
+        settings = {"pipelining": True} if pipelining else {}
         mmx = make(ProfiledMmx, plan.directory, "profile.sock", children.endpoints, settings)
         mmx.statistics = output
         with mmx:

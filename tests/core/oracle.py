@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from mmx.core import plan
 from mmx.wire import command, option, reply
 from mmx.wire.framing import CODE, DATA, frame
-from tests.core.simulation import FINAL, HEADERS, SHUTDOWN_TEXT, SILENT, Answer, Message, Script, mta
+from tests.core.simulation import FIELDS, FINAL, SHUTDOWN_TEXT, SILENT, Answer, Message, Script, mta
 
 OF_ACTION = {
     plan.TEMPFAIL: FINAL["t"],
@@ -126,7 +126,7 @@ def _say(members: list[_Member], event: str, code: int) -> tuple[bytes, ...]:
 
 
 def _content(members: list[_Member], message: str) -> tuple[bytes, ...]:
-    events = [(f"L{message}.{name}", command.HEADER) for name in HEADERS]
+    events = [(f"L{message}.{name}", command.HEADER) for name in FIELDS]
     events += [(f"N{message}", command.EOH), (f"B{message}", command.BODY), (f"E{message}", command.EOM)]
     for member in members:
         for event, code in events:

@@ -14,12 +14,12 @@ from typing import Final, NamedTuple
 from mmx.core.action import Close, Dial, Loss
 from mmx.core.child import Child
 from mmx.core.negotiation import Knowledge
-from mmx.core.plan import Chain, ChildPlan
+from mmx.core.plan import HEADERS, LOCK_STEP, WHOLE, Chain, ChildPlan
 from mmx.core.session import Session
 from mmx.wire import command, option, payload, reply
 from mmx.wire.framing import CODE, DATA, FrameSplitter, frame
 
-HEADERS: Final = ("Subject", "From")
+FIELDS: Final = ("Subject", "From")
 SHUTDOWN_TEXT: Final = b"421 4.7.0 Server closing connection\0"
 FINAL: Final = {
     "c": frame(reply.CONTINUE),
@@ -43,6 +43,12 @@ LETTERS: Final = {
 }
 SILENT: Final = "ALNB"
 """Events that the MTA wants no reply to."""
+AHEAD: Final[dict[str, dict[str, str]]] = {
+    LOCK_STEP: {},
+    HEADERS: dict.fromkeys("LNB", "LN"),
+    WHOLE: dict.fromkeys("LNBE", "LNBE"),
+}
+"""Of which events a child may still owe the reply when the next one comes, by its `pipelining`."""
 _RANK: Final = {letter: rank for rank, letter in enumerate("MRTLNBE")}
 
 
@@ -113,8 +119,8 @@ class Milter:
                 self._owed = ""
                 self._aborts += 1
             elif code in LETTERS:
-                ahead = self.script.plan.pipelining and all(letter in "LNBE" for letter in self._owed)
-                assert ahead or not self._owed, f"{LETTERS[code]} before the reply to {self._owed}"
+                after = AHEAD[self.script.plan.pipelining].get(LETTERS[code], "")
+                assert not self._owed.strip(after), f"{LETTERS[code]} before the reply to {self._owed}"
                 self._owed += LETTERS[code] if self.script.answers_to(code) else ""
             self.unread.append(received)
 
@@ -200,7 +206,7 @@ class Milter:
             assert not self._over, "M after a message without an ABORT (S14)"
             self._done = False
         elif self._done:
-            assert self.script.plan.pipelining, f"{letter} after its verdict (S3)"
+            assert self.script.plan.pipelining == WHOLE, f"{letter} after its verdict (S3)"
             return False
         else:
             assert self._last, f"{letter} outside a message (S2)"
@@ -253,7 +259,7 @@ def _message(number: int, recipients: int) -> Mta:
         accepted += answer[CODE] == reply.CONTINUE
     if not accepted or (yield f"T{number}", frame(command.DATA))[CODE] != reply.CONTINUE:
         return
-    for name in HEADERS:
+    for name in FIELDS:
         yield f"L{number}.{name}", frame(command.HEADER, name.encode() + b"\0 value\0")
     yield f"N{number}", frame(command.EOH)
     yield f"B{number}", frame(command.BODY, b"text\r\n")

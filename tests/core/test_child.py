@@ -1,5 +1,6 @@
 """One child: the replies it owes, the timer for the first of them, its part in a message."""
 
+from dataclasses import replace
 from math import inf
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from mmx.core.child import ABORT_FRAME, Child, Link, Part
 from mmx.core.edits import Edits
 from mmx.core.event import Event
-from mmx.core.plan import ChildPlan
+from mmx.core.plan import LOCK_STEP, WHOLE, ChildPlan
 from mmx.core.spool import MemorySpool
 from mmx.core.verdict import REJECT
 from mmx.wire import command, option, reply
@@ -18,8 +19,8 @@ PLAN = ChildPlan("a", connect_timeout=5, command_timeout=25, content_timeout=240
 MESSAGE = [command.MAIL, command.RCPT, command.DATA, command.HEADER, command.EOH, command.BODY]
 
 
-def up(protocol: int = 0, *, version: int = 6, pipelining: bool = False) -> Child:
-    child = Child(ChildPlan("a", pipelining=pipelining) if pipelining else PLAN)
+def up(protocol: int = 0, *, version: int = 6, pipelining: str = LOCK_STEP) -> Child:
+    child = Child(replace(PLAN, pipelining=pipelining))
     child.connect(100.0)
     child.link = Link.UP
     child.deadline = inf
@@ -140,7 +141,7 @@ class TestFifo:
         assert not child.abort()
 
     def test_an_early_verdict_clears_what_was_fed_ahead(self) -> None:
-        child = up(pipelining=True)
+        child = up(pipelining=WHOLE)
         child.in_transaction = True
         send(child, command.HEADER, command.EOH, command.BODY)
         child.take_due(101.0)
@@ -149,7 +150,7 @@ class TestFifo:
         assert (child.in_transaction, child.message_over) == (False, True)
 
     def test_an_early_verdict_on_an_aborted_message_clears_the_rest_of_that_message_only(self) -> None:
-        child = up(pipelining=True)
+        child = up(pipelining=WHOLE)
         send(child, command.HEADER, command.EOH, command.BODY)
         child.abort()
         send(child, command.MAIL)
@@ -164,7 +165,7 @@ class TestFifo:
         assert owed(child) == [(command.HELO, True)]
 
     def test_clearing_the_last_one_stops_the_timer(self) -> None:
-        child = up(pipelining=True)
+        child = up(pipelining=WHOLE)
         send(child, command.HEADER, command.EOH)
         child.abort()
         child.take_due(101.0)
@@ -188,7 +189,7 @@ class TestPlainContinue:
     def test_is_not_taken_for_an_event(self) -> None:
         child = up()
         assert not child.passes_content(101.0)
-        send(child, command.EOH)
+        send(child, command.DATA)
         assert not child.passes_content(101.0)
         assert len(child.due) == 1
 
@@ -219,12 +220,12 @@ class TestWaiting:
 
     @pytest.mark.parametrize("code", [*MESSAGE[:3], command.CONNECT, command.UNKNOWN])
     def test_pipelining_concerns_content_only(self, code: int) -> None:
-        child = up(pipelining=True)
+        child = up(pipelining=WHOLE)
         send(child, code)
         assert child.waits
 
     def test_pipelining_has_a_bound(self) -> None:
-        child = up(pipelining=True)
+        child = up(pipelining=WHOLE)
         for _ in range(255):
             send(child, command.BODY)
             assert not child.waits

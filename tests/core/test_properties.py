@@ -57,7 +57,8 @@ def answers(draw: st.DrawFn, kinds: str, *, deaths: bool, skips: str) -> dict[st
 def chains(draw: st.DrawFn, *, kinds: str = "cartyds4", deaths: bool = False) -> list[Script]:
     scripts = []
     for name in "abc"[: draw(st.integers(1, 3))]:
-        pipelining = draw(st.booleans())
+        pipelining = draw(st.sampled_from([plan.LOCK_STEP, plan.HEADERS, plan.WHOLE]))
+        skips = "RLB" if pipelining == plan.LOCK_STEP else "RB"
         child = ChildPlan(
             name,
             content=draw(st.sampled_from([plan.EDITED, plan.EDITED, plan.ORIGINAL])),
@@ -71,7 +72,7 @@ def chains(draw: st.DrawFn, *, kinds: str = "cartyds4", deaths: bool = False) ->
                 actions=draw(st.sampled_from([0, option.ADDHDRS, option.ALL_ACTIONS])),
                 protocol=draw(bits(NO_EVENT)) | draw(bits(NO_REPLY)) | draw(bits([option.HDR_LEADSPC])),
                 # What follows a skipped header may be on its way already where headers are not waited for.
-                answers=draw(answers(kinds, deaths=deaths, skips="RB" if pipelining else "RLB")),
+                answers=draw(answers(kinds, deaths=deaths, skips=skips)),
                 down=deaths and draw(st.integers(0, 5)) == 5,
             )
         )

@@ -119,8 +119,8 @@ def test_inside_a_message_its_part_speaks(
     ("link", "passed", "expected"),
     [
         (Link.DOWN, 0, PASS),
-        (Link.DIALLING, 0, PASS),
-        (Link.NEGOTIATING, 0, PASS),
+        (Link.DIALLING, 0, PENDING),
+        (Link.NEGOTIATING, 0, PENDING),
         (Link.RELEASED, 0, PASS),
         (Link.UP, SERIAL - 1, PENDING),
         (Link.UP, SERIAL, PASS),

@@ -138,7 +138,7 @@ def _headers() -> Iterator[Script]:
             child = ChildScript(protocol=protocol, replies={"eom": edits(*packets)})
             yield Script(f"headers-{name}{spacing}", (child, SEEING, PLAIN_SEEING), EXAMPLE_SESSION)
         child = ChildScript(replies={"eom": edits(*packets)})
-        yield Script(f"headers-{name}-last", (SEEING, child), EXAMPLE_SESSION, pipelining=True)
+        yield Script(f"headers-{name}-last", (SEEING, child), EXAMPLE_SESSION, pipelining="yes")
 
 
 def _chain(name: str, *replies: tuple[Packet, ...], protocols: tuple[int, ...] = (0, 0, 0)) -> Script:
@@ -265,5 +265,5 @@ def _message_texts() -> Iterator[Script]:
         yield Script(f"text-{name}", (PLAIN_SEEING,), session(message(text=text)))
         yield Script(f"text-{name}-edited", (tagging, SEEING, PLAIN_SEEING), session(message(text=text)))
         yield Script(
-            f"text-{name}-rewritten", (rewriting, PLAIN_SEEING), session(message(text=text)), pipelining=True
+            f"text-{name}-rewritten", (rewriting, PLAIN_SEEING), session(message(text=text)), pipelining="yes"
         )

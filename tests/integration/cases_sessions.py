@@ -188,7 +188,7 @@ def cases() -> Iterator[Script]:
             f"session-{name}-with-three",
             (TAGGING, ChildScript(protocol=bits.RCPT_REJ), BENIGN),
             steps,
-            pipelining=True,
+            pipelining="yes",
         )
     yield from _flags()
     yield from _versions()
@@ -203,7 +203,7 @@ def _flags() -> Iterator[Script]:
         child = ChildScript(protocol=protocol, replies={"eom": editing})
         yield Script(f"flag-{name}", (child,), steps)
         yield Script(f"flag-{name}-first", (child, TAGGING, BENIGN), steps)
-        yield Script(f"flag-{name}-last", (TAGGING, child), steps, pipelining=True)
+        yield Script(f"flag-{name}-last", (TAGGING, child), steps, pipelining="yes")
     real = tuple(
         ChildScript(protocol=FLAGS[name], replies={"eom": editing}) for name in ("opendkim", "dkimpy")
     )
@@ -255,7 +255,7 @@ def _refusals_in_long_sessions() -> Iterator[Script]:
             f"five-verdicts-at-{event}-of-the-last",
             (TAGGING, ChildScript(replies=replies)),
             steps,
-            pipelining=True,
+            pipelining="yes",
         )
     recipients = {
         key("rcpt", user, tag="m1"): plain("rta"[n % 3])

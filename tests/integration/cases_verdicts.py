@@ -66,7 +66,7 @@ def _every_verdict_at_every_stage() -> Iterator[Script]:
         for name, reply in VERDICTS.items():
             child = ChildScript(replies={event: reply})
             yield Script(f"{name}-at-{stage}", (child,), TWO_MESSAGES)
-            yield Script(f"{name}-at-{stage}-of-the-first", (child, TAGGING), TWO_MESSAGES, pipelining=True)
+            yield Script(f"{name}-at-{stage}-of-the-first", (child, TAGGING), TWO_MESSAGES, pipelining="yes")
             yield Script(f"{name}-at-{stage}-of-the-second", (TAGGING, child), TWO_MESSAGES)
             yield Script(f"{name}-at-{stage}-of-the-middle", (BENIGN, child, TAGGING), TWO_MESSAGES)
 
@@ -125,7 +125,7 @@ def _skip() -> Iterator[Script]:
     steps = session(message(text=content(LONG_BODY)), message("m2", text=content(LONG_BODY, tag="m2")))
     skipping = ChildScript(protocol=bits.SKIP, replies={"body": plain("s")})
     yield Script("skip-body", (skipping,), steps)
-    yield Script("skip-body-of-the-first", (skipping, TAGGING), steps, pipelining=True)
+    yield Script("skip-body-of-the-first", (skipping, TAGGING), steps, pipelining="yes")
     yield Script("skip-body-of-both", (skipping, skipping), steps)
     for event in ("rcpt", "header"):
         child = ChildScript(protocol=bits.SKIP, replies={event: plain("s")})

@@ -34,6 +34,7 @@ DIRECT = "direct"
 MMX = "mmx"
 PROTOCOLS = (2, 3, 4, 6)
 CHILDREN = ("a", "b", "c")
+PIPELINING = ("no", "headers", "yes")
 SETTLE_LIMIT = 20.0
 FIRST_CHUNK = 65535
 DIFFERENCE_LINES = 80
@@ -102,8 +103,8 @@ def difference(expected: Outcome, found: Outcome, with_views: bool = True) -> st
     return "\n".join(line[:600] for line in lines[:DIFFERENCE_LINES])
 
 
-def service(side: str, children: int, protocol: int, pipelining: bool = False) -> str:
-    return f"{side}-{children}-{protocol}" + ("-pipelining" if side != DIRECT and pipelining else "")
+def service(side: str, children: int, protocol: int, pipelining: str = "") -> str:
+    return f"{side}-{children}-{protocol}" + (f"-{pipelining}" if side != DIRECT else "")
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class Rig:
         self.directory.chmod(0o755)
         self._settings = settings
         self._stack = contextlib.ExitStack()
-        self._daemons: dict[tuple[int, bool], Mmx] = {}
+        self._daemons: dict[tuple[int, str], Mmx] = {}
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
@@ -157,15 +158,15 @@ class Rig:
                 direct = [child.endpoint for child in self.children[:count]]
                 found.append(Smtpd(service(DIRECT, count, protocol), direct, options))
                 if self._settings.with_mmx:
-                    for pipelining in (False, True):
+                    for pipelining in PIPELINING:
                         endpoint = [f"unix:{self._socket(count, pipelining)}"]
                         found.append(Smtpd(service(MMX, count, protocol, pipelining), endpoint, options))
         return found
 
-    def _socket(self, count: int, pipelining: bool) -> Path:
-        return self.directory / f"mmx{count}{'p' if pipelining else ''}"
+    def _socket(self, count: int, pipelining: str) -> Path:
+        return self.directory / f"mmx{count}-{pipelining}"
 
-    def daemon(self, count: int, pipelining: bool) -> Mmx:
+    def daemon(self, count: int, pipelining: str) -> Mmx:
         """The mmx with the first `count` children."""
         found = self._daemons.get((count, pipelining))
         if found is None:
@@ -254,8 +255,10 @@ class Rig:
         found: dict[str, View] = {}
         for connection in child.connections:
             found.update(views(connection.packets))
-            if any(answer == "Bs" for answer in connection.answers):
-                # How much is under way when a SKIP comes is a matter of time, with `pipelining`.
+            # How much is under way when a SKIP comes is a matter of time, with `pipelining`.
+            if "Ls" in connection.answers:
+                found = {sender: replace(view, headers=()) for sender, view in found.items()}
+            if "Bs" in connection.answers:
                 found = {
                     sender: replace(view, body=view.body[:FIRST_CHUNK]) for sender, view in found.items()
                 }

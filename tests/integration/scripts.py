@@ -25,7 +25,7 @@ class Script:
     children: tuple[ChildScript, ...]
     steps: tuple[Step, ...]
     milter_protocol: int = 6
-    pipelining: bool = False
+    pipelining: str = "headers"
 
     def to_json(self) -> str:
         data = {

@@ -45,8 +45,8 @@ def _candidates(script: Script) -> Iterator[Script]:
         if not isinstance(step, str) and step[1] != MINIMAL_TEXT:
             steps = (*script.steps[:index], ("DATA", MINIMAL_TEXT), *script.steps[index + 1 :])
             yield replace(script, steps=steps)
-    if script.pipelining:
-        yield replace(script, pipelining=False)
+    if script.pipelining != "no":
+        yield replace(script, pipelining="no")
     if script.milter_protocol != 6:
         yield replace(script, milter_protocol=6)
 

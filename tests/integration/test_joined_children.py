@@ -125,7 +125,7 @@ def marked(script: Script, subset: tuple[int, ...], place: str) -> Script:
         for child in renamed.children
     )
     steps = tuple(step for one in renamed.steps for step in _marked_step(one, word))
-    return replace(renamed, children=children, steps=steps, milter_protocol=6, pipelining=False)
+    return replace(renamed, children=children, steps=steps, milter_protocol=6, pipelining="headers")
 
 
 def _marked_step(step: Step, word: str) -> list[Step]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from mmx.core.plan import After
+from mmx.core.plan import HEADERS, LOCK_STEP, WHOLE, After
 from tests.scenarios import frames, model, words
 from tests.scenarios.conditions import parse_when
 from tests.scenarios.model import MTA, ChildSpec, Offer, Scenario, Step
@@ -19,6 +19,7 @@ LIMITS: Final = frozenset(
     {"connect", "command", "content", "message", "progress", "idle", "foreign"}
     | {"edits", "headers", "transcript", "due", "high_water", "frame", "spool"}
 )
+PIPELINING: Final = (LOCK_STEP, HEADERS, WHOLE)
 TRAPS: Final = 62
 RULES: Final = {"W": 21, "N": 19, "S": 25, "M": 5, "V": 9, "G": 12, "E": 16, "X": 8, "T": 9, "F": 10, "D": 7}
 """The highest number of each family of rules."""
@@ -228,7 +229,7 @@ def _with_option(child: ChildSpec, name: str, text: str) -> ChildSpec:
         "protocol": frames.parse_protocol,
         "content": lambda value: _choice(value, ("edited", "original")),
         "original_always": _yes,
-        "pipelining": _yes,
+        "pipelining": lambda value: _choice(value, PIPELINING),
         "when": parse_when,
         "after": _after,
         "max_size": int,

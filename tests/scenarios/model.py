@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from mmx.core.condition import Condition
-from mmx.core.plan import After
+from mmx.core.plan import LOCK_STEP, After
 from mmx.wire import option
 from tests.scenarios.words import Word
 
@@ -34,7 +34,7 @@ class ChildSpec:
     macros: tuple[tuple[int, tuple[bytes, ...]], ...] = ()
     content: str = "edited"
     original_always: bool = True
-    pipelining: bool = False
+    pipelining: str = LOCK_STEP
     unreachable: str = "tempfail"
     died: str = "tempfail"
     reach: str = "up"

@@ -2,7 +2,7 @@ import pytest
 
 from mmx.settings.catalog import CATALOG, MILTERS, Role, milter_of
 from mmx.settings.conditions import SHIPPED
-from mmx.settings.model import Content
+from mmx.settings.model import Content, Pipelining
 from mmx.settings.values import parse_name
 
 
@@ -32,7 +32,7 @@ def test_only_a_scanner_that_changes_nothing_sees_the_original() -> None:
 
 
 def test_rspamd_alone_is_no_libmilter_program() -> None:
-    assert [milter.name for milter in CATALOG if not milter.pipelining] == ["rspamd"]
+    assert [milter.name for milter in CATALOG if milter.pipelining is not Pipelining.YES] == ["rspamd"]
 
 
 @pytest.mark.parametrize(
