@@ -18,6 +18,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,7 +42,7 @@ from mmx.errors import EX_OK, MmxError, PermissionsError, SettingsError
 from mmx.observe import log
 from mmx.observe.status import Status
 from mmx.settings.load import FilesOnly, Loaded, Loader
-from mmx.settings.model import Settings
+from mmx.settings.model import LogLevel, Settings
 from mmx.wire import option
 from mmx.wire.payload import Options
 
@@ -214,8 +215,9 @@ class Service:
         await self._listeners.change(settings)
         changes = describe_change(self._sessions.chain, chain)
         self._sessions.change(settings, chain, **self._bounds(settings, chain))
-        if settings.log != self._settings.log and not self._log_is_fixed:
-            log.set_up(settings.log)
+        if settings.log != self._settings.log:
+            level = LogLevel.DEBUG if self._log_is_fixed else settings.log.level
+            log.set_up(replace(settings.log, level=level))
         self._sessions.slow_watch.start(settings.status.slow_after)
         unchanged = settings == self._settings
         self._settings = settings

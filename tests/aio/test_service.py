@@ -194,27 +194,6 @@ async def test_a_reload_that_adds_a_child_mmx_may_not_use_is_refused(
     assert "does not let user mmx in" in caplog.text or "do not let user mmx in" in caplog.text
 
 
-async def test_it_remembers_its_reloads(daemon: Daemon, child: FakeChild) -> None:
-    daemon.write([child])
-    async with daemon.running() as service:
-        daemon.write([child, daemon.directory / "second.sock"])
-        service.reload()
-        await until(lambda: daemon.hears("STATUS=2 children, 1 down"))
-        daemon.write([], "no_such_key: 1")
-        service.reload()
-        await until(lambda: daemon.hears("reload failed"))
-        failed, reloaded, started = service.status().history.reloads
-        assert (started.text, reloaded.text) == ("started, children: 1", "child second added")
-        assert failed.text.startswith("the settings are wrong; the former settings stay in force\n")
-        assert "no_such_key" in failed.text
-        assert [one.succeeded for one in (started, reloaded, failed)] == [True, True, False]
-        status = service.status()
-        assert not status.settings_good
-        assert [(one.name, one.state) for one in status.children] == [("child", "up"), ("second", "down")]
-        assert status.children[1].origin == f"{daemon.file}:7"
-        assert status.listeners == (f"unix:{daemon.socket}",)
-
-
 async def test_reload_moves_the_listener(daemon: Daemon, child: FakeChild) -> None:
     daemon.write([child])
     async with daemon.running() as service:

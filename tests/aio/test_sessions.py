@@ -169,6 +169,36 @@ async def test_a_missing_child_defers_and_is_explained_once(
     assert "ENOENT" in warnings[0]
 
 
+async def test_a_death_is_told_once_and_the_return_once(
+    directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = directory / "scanner.sock"
+    running = Running(directory, f"unix:{path}")
+    async with running.serving():
+        async with FakeChild(path) as scanner:
+            talking = [await running.mta() for _ in range(3)]
+            for mta in talking:
+                assert await mta.envelope() == CONTINUE
+            scanner.cut()
+            for mta in talking:
+                assert is_refused(await mta.content())
+        path.unlink(missing_ok=True)
+        for _ in range(4):
+            assert is_refused(await (await running.mta()).message())
+        async with FakeChild(path):
+            for _ in range(2):
+                assert await (await running.mta()).message() == CONTINUE
+            for mta in running.mtas:
+                await mta.close()
+            await until(lambda: len(running.sessions) == 0)
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [line.split(" session=")[0].split(" child=")[0] for line in warnings] == [
+        "child failed",
+        "child is back",
+    ]
+    assert "messages=7: 7 messages took its default action tempfail" in warnings[1]
+
+
 async def test_sessions_above_the_bound_are_answered(
     directory: Path, child: FakeChild, caplog: pytest.LogCaptureFixture
 ) -> None:
