@@ -277,6 +277,15 @@ def test_a_reply_nobody_asked_for_never_answers_another_event(accept: Rig) -> No
     assert delivered(mmx).recipients == ("r1@rcpt.test", "r2@rcpt.test")
 
 
+def test_a_child_that_ends_a_message_early_is_connected_to_anew(tempfail: Rig) -> None:
+    child = ChildScript(replies={key("header"): plain("r")})
+    for side, links in ((DIRECT, 1), (MMX, 2)):
+        outcome = tempfail.run(Script("difference", (child,), TWO), side)
+        assert outcome.replies[5].startswith("550")
+        assert final_reply(outcome).startswith("250")
+        assert len(tempfail.children[0].connections) == links
+
+
 def test_a_refused_session_is_over_for_all_children(tempfail: Rig) -> None:
     """Postfix still asks an earlier child at MAIL after a later one refused HELO; mmx hears no more then."""
     discarding, refusing = (
