@@ -243,11 +243,11 @@ def _globs(texts: Iterable[str]) -> Patterns:
 
 def _forms(texts: Iterable[str]) -> Iterator[bytes]:
     """Each entry in UTF-8 and, if its domain has another form in ASCII, in that."""
-    for text in texts:
+    for text in map(str.lower, texts):
         yield text.encode()
         if not text.isascii():
             local, at, domain = text.rpartition("@")
             try:
-                yield local.encode() + at.encode() + domain.lower().encode("idna")
+                yield local.encode() + at.encode() + domain.encode("idna")
             except UnicodeError:
                 continue

@@ -42,8 +42,8 @@ from mmx.settings.values import refusal
 DEFAULTS: Final = Settings()
 
 _MACROS: Final = values.list_of(values.macro)
-_DOMAINS: Final = values.list_of(entries.reader(entries.DOMAINS))
-_NETWORKS: Final = values.nullable(values.list_of(entries.reader(entries.NETWORKS)))
+_DOMAINS: Final = entries.any_number(entries.DOMAINS)
+_NETWORKS: Final = values.nullable(entries.any_number(entries.NETWORKS))
 _MACROS_OR_POSTFIX: Final = values.nullable(_MACROS)
 
 

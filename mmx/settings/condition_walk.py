@@ -6,6 +6,7 @@ that lead back to themselves are found here too; the walks end at them, since th
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from mmx.settings.conditions import SHIPPED
 from mmx.settings.model import Condition, Settings
 
 
@@ -38,9 +39,9 @@ def _word(word: str) -> Condition:
 
 
 def own_conditions(settings: Settings) -> dict[str, Condition]:
-    """Names to conditions: those of the settings, and one for each listener of that name."""
-    listeners = {listener.name: Condition("listener", (listener.name,)) for listener in settings.listeners}
-    return listeners | dict(settings.conditions)
+    """Names to conditions: those of the settings, and one for each listener whose name no shipped one has."""
+    names = [listener.name for listener in settings.listeners if listener.name not in SHIPPED]
+    return {name: Condition("listener", (name,)) for name in names} | dict(settings.conditions)
 
 
 def cycle(name: str, named: Mapping[str, Condition]) -> tuple[str, ...]:

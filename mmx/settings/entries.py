@@ -25,7 +25,14 @@ NETWORKS: Final = "networks"
 DOMAINS: Final = "domains"
 ADDRESSES: Final = "addresses"
 
+MOST_PATTERNS: Final = 1000
+TOO_MANY: Final = (
+    f"more than {MOST_PATTERNS} patterns with wildcards",
+    "write names, .NAME or *@DOMAIN, which are looked up and not tried",
+)
+
 _LONGEST: Final = 320
+_WILDCARD: Final = re.compile(r"[*?]")
 _BRACKETS: Final = re.compile(r"\[([^\]]*)\](.*)")
 _SPECIAL: Final = re.compile(r"[\s()<>,;:\\\"]")
 _EXPRESSION: Final = re.compile(r"^/.*/i?$|[\^$|+\\]")
@@ -102,9 +109,29 @@ def reader(kind: str) -> Reader[str]:
     return read
 
 
+def is_tried(entry: str) -> bool:
+    """True for a pattern that has to be tried on each name, since it is not found by looking names up."""
+    return _WILDCARD.search(entry.removeprefix("*@").removeprefix("*.")) is not None
+
+
+def _bounded(read: Reader[tuple[str, ...]]) -> Reader[tuple[str, ...]]:
+    def read_list(node: Node) -> tuple[str, ...]:
+        found = read(node)
+        if sum(map(is_tried, found)) > MOST_PATTERNS:
+            raise refusal(node, *TOO_MANY)
+        return found
+
+    return read_list
+
+
+def any_number(kind: str) -> Reader[tuple[str, ...]]:
+    """Reads a list of entries."""
+    return _bounded(values.list_of(reader(kind)))
+
+
 def several(kind: str) -> Reader[tuple[str, ...]]:
     """Reads one entry, or a list of at least one."""
-    return values.one_or_list_of(reader(kind))
+    return _bounded(values.one_or_list_of(reader(kind)))
 
 
 def percent(node: Node) -> int:

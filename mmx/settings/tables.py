@@ -11,6 +11,7 @@ settings with its own line. A file is read once, however often it is named.
 """
 
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -62,10 +63,10 @@ def _lists(settings: Settings) -> Iterator[tuple[str, str, str]]:
 def _read(kind: str, path: str, key: str, findings: Findings) -> TableFile:
     empty = TableFile(kind, path, ())
     file = Path(path)
-    if file.exists() and not file.is_file():
-        findings.refuse(key, f"{entries.FILE}{path}", "no regular file", "name a file")
-        return empty
     try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            findings.refuse(key, f"{entries.FILE}{path}", "no regular file", "name a file")
+            return empty
         data = read_file(file, LARGEST_TABLE, findings)
     except OSError as error:
         message = f"cannot be read: {error.strerror}"
@@ -81,25 +82,43 @@ def _read(kind: str, path: str, key: str, findings: Findings) -> TableFile:
 
 def parse_table(kind: str, path: str, data: bytes) -> tuple[list[Entry], list[Problem]]:
     """The entries of a file, and what is wrong with it, the first faults only."""
-    rows: list[Entry] = []
+    table = _Table(kind)
     problems: list[Problem] = []
     for number, line in enumerate(data.splitlines(), 1):
         try:
-            text = _COMMENT.sub("", line.decode())
-            if not text.strip():
-                continue
-            if len(rows) == MOST_ENTRIES:
-                raise InvalidValueError(
-                    f"more than {MOST_ENTRIES} entries", "split the file, or the condition"
-                )
-            rows.append(_network_row(text) if kind == entries.NETWORKS else _name_row(kind, text))
+            table.add(line.decode())
         except UnicodeDecodeError:
             problems.append(Problem(path, number, "", "", "not UTF-8", "save the file as UTF-8"))
         except InvalidValueError as error:
             problems.append(Problem(path, number, "", _shown(line), error.message, error.remedy))
-        if len(problems) == _MOST_FAULTS or (len(rows) == MOST_ENTRIES and problems):
+        if table.is_over or len(problems) == _MOST_FAULTS:
             break
-    return rows, problems
+    return table.rows, problems
+
+
+class _Table:
+    """The entries of a file as far as it was read; `is_over` once they are more than there may be."""
+
+    def __init__(self, kind: str) -> None:
+        self.rows: list[Entry] = []
+        self.is_over = False
+        self._kind = kind
+        self._patterns = 0
+
+    def add(self, line: str) -> None:
+        """Read one line."""
+        text = _COMMENT.sub("", line)
+        if not text.strip():
+            return
+        row = _network_row(text) if self._kind == entries.NETWORKS else _name_row(self._kind, text)
+        self._patterns += entries.is_tried(row[0])
+        if len(self.rows) == MOST_ENTRIES:
+            self.is_over = True
+            raise InvalidValueError(f"more than {MOST_ENTRIES} entries", "split the file, or the condition")
+        if self._patterns > entries.MOST_PATTERNS:
+            self.is_over = True
+            raise InvalidValueError(*entries.TOO_MANY)
+        self.rows.append(row)
 
 
 def _shown(line: bytes) -> str:

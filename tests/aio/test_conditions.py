@@ -170,6 +170,7 @@ def test_a_domain_outside_ascii_has_two_forms(sender: str) -> None:
     facts = Facts(Point.MAIL, sender=sender.encode())
     assert compiled("conditions: {x: {sender_domain: müller.example}}").truth(facts, None) is YES
     assert compiled('conditions: {x: {sender: "*@müller.example"}}').truth(facts, None) is YES
+    assert compiled("conditions: {x: {sender_domain: MÜLLER.Example}}").truth(facts, None) is YES
 
 
 @pytest.mark.parametrize(

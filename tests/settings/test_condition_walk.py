@@ -50,6 +50,10 @@ def test_a_listener_is_a_condition_of_its_name() -> None:
     assert own_conditions(settings) == {"submission": Condition("listener", ("submission",)), "x": HELO}
 
 
+def test_a_listener_does_not_take_the_name_of_a_shipped_condition() -> None:
+    assert own_conditions(Settings(listeners=(Listener("local", UnixEndpoint("/run/x")),))) == {}
+
+
 @pytest.mark.parametrize(
     ("own", "name", "way"),
     [

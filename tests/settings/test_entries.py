@@ -3,8 +3,19 @@
 import pytest
 
 from mmx.errors import InvalidValueError
-from mmx.settings.document import Place, Scalar
-from mmx.settings.entries import ADDRESSES, DOMAINS, NETWORKS, PARSERS, percent, reader
+from mmx.settings.document import Items, Place, Scalar
+from mmx.settings.entries import (
+    ADDRESSES,
+    DOMAINS,
+    MOST_PATTERNS,
+    NETWORKS,
+    PARSERS,
+    any_number,
+    is_tried,
+    percent,
+    reader,
+    several,
+)
 from mmx.settings.values import RefusedError
 
 
@@ -62,6 +73,38 @@ def test_no_entries(kind: str, text: str, message: str) -> None:
         PARSERS[kind](text)
     assert caught.value.message.startswith(message)
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("entry", "tried"),
+    [
+        ("example.com", False),
+        (".example.com", False),
+        ("*.example.com", False),
+        ("*@example.com", False),
+        ("*@.example.com", False),
+        ("*@*.example.com", False),
+        ("mail*.example.com", True),
+        ("mail?", True),
+        ("*", True),
+        ("*example.com", True),
+        ("a@*", True),
+    ],
+)
+def test_what_is_tried_and_not_looked_up(entry: str, tried: bool) -> None:
+    assert is_tried(entry) is tried
+
+
+def test_the_number_of_patterns_is_bounded() -> None:
+    place = Place("a", 1)
+    for count in (MOST_PATTERNS, MOST_PATTERNS + 1):
+        node = Items(place, tuple(Scalar(place, "str", f"a*{number}") for number in range(count)))
+        for read in (several(DOMAINS), any_number(DOMAINS)):
+            if count == MOST_PATTERNS:
+                assert len(read(node)) == count
+            else:
+                with pytest.raises(RefusedError, match="more than 1000 patterns with wildcards"):
+                    read(node)
 
 
 @pytest.mark.parametrize("kind", PARSERS)

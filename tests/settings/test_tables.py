@@ -81,6 +81,22 @@ def test_the_number_of_entries_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     ]
 
 
+def test_the_number_of_patterns_is_bounded() -> None:
+    """Names are looked up, patterns tried one by one."""
+    looked_up = "".join(f"*.example{number}.com\n" for number in range(2000))
+    assert len(rows("domains", looked_up)) == 2000
+    tried = "".join(f"a*.example{number}.com\n" for number in range(2000)).encode()
+    (only,) = faults("domains", tried)
+    assert only.startswith("t:1001: a*.example1000.com: more than 1000 patterns with wildcards; write names")
+
+
+def test_a_file_that_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "networks").symlink_to(tmp_path / "networks")
+    (tmp_path / "domains").write_text("example.com\n")
+    (only,) = problems(write(tmp_path))
+    assert f"conditions.x: file:{tmp_path}/networks: cannot be read: Too many levels" in only
+
+
 SETTINGS = """
 detect: no
 children: {{a: {{endpoint: "unix:/run/a", when: [x]}}}}
