@@ -128,6 +128,9 @@ def _report(loaded: Loaded, path: Path) -> None:
     for child in loaded.settings.chain:
         origin = loaded.origins[f"children.{child.name}.endpoint"]
         print(f"  {child.name} at {child.endpoint} ({origin})")
+    for child in loaded.settings.observed:
+        origin = loaded.origins[f"children.{child.name}.endpoint"]
+        print(f"  {child.name} at {child.endpoint} ({origin}), only observing")
     for skipped in loaded.detection.skipped:
         print(f"  skipped {skipped.name}: {skipped.reason}")
 

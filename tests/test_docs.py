@@ -12,13 +12,13 @@ from mmx.aio.outages import Outages
 from mmx.aio.throttle import Throttle
 from mmx.aio.waits import Waits, slow_line
 from mmx.cli import main
-from mmx.core.action import ChildFailed, ChildRecord, MessageRecord
+from mmx.core.action import ChildFailed, ChildRecord, MessageRecord, ObservedRecord
 from mmx.core.child import Child
 from mmx.core.plan import ChildPlan
 from mmx.core.plan import Limits as CoreLimits
 from mmx.errors import EX_CONFIG, EX_NOPERM, EX_OK, EX_SOFTWARE, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE
 from mmx.observe.log import JsonFormatter, Line
-from mmx.observe.message_line import MessageLine, failure_line
+from mmx.observe.message_line import MessageLine, failure_line, observed_line
 from mmx.settings.model import ChildSettings, Limits, Settings
 from mmx.settings.show import show
 
@@ -74,7 +74,9 @@ def every_line() -> list[Line]:
     back = outages.answered(plan, 1.0)
     assert back is not None
     slow = slow_line(plan, Waits(1, 1, 0.0), 6.0)
-    return [MessageLine(record), failure_line("s", failed), back, slow]
+    edits = (("ADDHEADER", 1),)
+    seen = ObservedRecord("s", b"queue", "NAME", "reject", "EOM", b"550 no", 1, edits, "accept", "why", 0.1)
+    return [MessageLine(record), failure_line("s", failed), back, slow, observed_line(seen)]
 
 
 def test_page_of_the_log_has_every_field() -> None:

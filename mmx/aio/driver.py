@@ -33,6 +33,8 @@ from mmx.core.action import (
     LookUp,
     Loss,
     MessageEnded,
+    MessageKept,
+    Note,
     PauseMta,
     Ready,
     Remark,
@@ -59,7 +61,7 @@ class Surroundings(Protocol):
 
     def began(self, driver: "Driver") -> None: ...
 
-    def note(self, driver: "Driver", note: Ready | ChildFailed | MessageEnded | Remark) -> None: ...
+    def note(self, driver: "Driver", note: Note) -> None: ...
 
     def ended(self, driver: "Driver") -> None: ...
 
@@ -301,7 +303,7 @@ class Driver:
     def _look_up(self, action: LookUp) -> None:
         self._surroundings.look_up(action.address, action.lists, self.looked_up)
 
-    def _note(self, action: Ready | ChildFailed | MessageEnded | Remark) -> None:
+    def _note(self, action: Note) -> None:
         self._surroundings.note(self, action)
 
     # Time.
@@ -355,5 +357,6 @@ _PERFORM: Final[dict[type, Callable[[Driver, Any], None]]] = {
     Ready: Driver._note,  # noqa: SLF001
     ChildFailed: Driver._note,  # noqa: SLF001
     MessageEnded: Driver._note,  # noqa: SLF001
+    MessageKept: Driver._note,  # noqa: SLF001
     Remark: Driver._note,  # noqa: SLF001
 }

@@ -8,6 +8,8 @@ RESERVED: Final = 64
 """Descriptors for everything but sessions: log, listeners, probes, handshakes."""
 PER_SESSION: Final = 3
 """Descriptors of a session besides one a child: the MTA's link, a spool file, one to spare."""
+PER_OBSERVATION: Final = 2
+"""Descriptors of a message that is shown to an observing child: its link and the message's spool file."""
 FEWEST_SESSIONS: Final = 256
 
 

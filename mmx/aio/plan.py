@@ -1,9 +1,9 @@
-"""The settings as the core wants them: which children a session speaks to, in order, and its bounds."""
+"""The settings as the core wants them: the children that have a say, those that observe, and the bounds."""
 
 from collections.abc import Collection, Mapping
 
 from mmx.aio.conditions import NO_NETWORKS, Compiler, LocalNetworks
-from mmx.core.plan import EDITED, ORIGINAL, POSTFIX_MACROS, After, Chain, ChildPlan
+from mmx.core.plan import EDITED, ORIGINAL, POSTFIX_MACROS, After, Chain, ChildPlan, ObservedPlan
 from mmx.core.plan import Limits as CoreLimits
 from mmx.settings.model import ChildSettings, Content, Limits, Macros, Recipients, Settings
 from mmx.wire import option
@@ -29,6 +29,7 @@ def make_chain(
         condition_macros=compiler.macros(words),
         dns_lists=compiler.dns_lists(words),
         trusted_domain=compiler.trusted_domain(),
+        observed=tuple(_observed(child, settings, compiler) for child in settings.observed),
     )
 
 
@@ -42,7 +43,13 @@ def complaints(settings: Settings, local: LocalNetworks) -> tuple[str, ...]:
 
 
 def _words(settings: Settings) -> list[str]:
-    return [word for child in settings.chain for word in child.when]
+    return [word for child in (*settings.chain, *settings.observed) for word in child.when]
+
+
+def _observed(child: ChildSettings, settings: Settings, compiler: Compiler) -> ObservedPlan:
+    place = settings.children.index(child)
+    earlier = frozenset(other.name for other in settings.children[:place])
+    return ObservedPlan(_child(child, (), compiler), earlier)
 
 
 def _child(child: ChildSettings, chain: Collection[str], compiler: Compiler) -> ChildPlan:

@@ -17,7 +17,7 @@ import importlib.metadata
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +27,7 @@ from mmx.aio.access import complaints, own_account
 from mmx.aio.dns_lists import MAX_ASKED
 from mmx.aio.dns_query import require_dnspython
 from mmx.aio.handshake import shake_hands
-from mmx.aio.limits import connection_limit, raise_descriptor_limit, session_limit
+from mmx.aio.limits import PER_OBSERVATION, connection_limit, raise_descriptor_limit, session_limit
 from mmx.aio.listeners import Listeners
 from mmx.aio.lookout import Lookout
 from mmx.aio.main_cf import read_main_cf
@@ -240,8 +240,9 @@ class Service:
 
     def _bounds(self, settings: Settings, chain: Chain) -> dict[str, int]:
         """How many sessions and connections the descriptors are enough for."""
-        descriptors = self._descriptors - (MAX_ASKED if chain.dns_lists else 0)
-        children = len(chain.children)
+        taken = len(chain.observed) * settings.limits.max_observations * PER_OBSERVATION
+        taken += MAX_ASKED if chain.dns_lists else 0
+        descriptors, children = self._descriptors - taken, len(chain.children)
         sessions = session_limit(settings.limits.max_sessions, descriptors=descriptors, children=children)
         connections = connection_limit(sessions, descriptors=descriptors, children=children)
         return {"max_sessions": sessions, "max_connections": connections}
@@ -267,32 +268,29 @@ class Service:
         self._greeting = asyncio.get_running_loop().create_task(self._greet_all(chain), name="handshakes")
 
     async def _greet_all(self, chain: Chain) -> None:
-        plans = chain.children
-        if not plans:
+        plans = chain.everybody
+        enforced = len(chain.children)
+        if not enforced:
             _log.warning("no children: mail passes unchecked")
         max_frame = self._settings.limits.max_frame
         knowledge = self._sessions.knowledge
         results = await asyncio.gather(*(shake_hands(plan, knowledge, max_frame=max_frame) for plan in plans))
-        for plan, result in zip(plans, results, strict=True):
-            _report(plan, result)
+        for number, (plan, result) in enumerate(zip(plans, results, strict=True)):
+            _report(plan, result, observes=number >= enforced)
             self._sessions.greeted(plan, result)
-        down = sum(isinstance(result, Loss) for result in results)
-        self._notifier.ready(f"{len(plans)} children, {down} down")
+        down = sum(isinstance(result, Loss) for result in results[:enforced])
+        observing = f", {len(chain.observed)} only observing" if chain.observed else ""
+        self._notifier.ready(f"{enforced} children, {down} down{observing}")
 
     @staticmethod
     def _on_loop_error(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         _log.error("fault in a callback: %s", context.get("message", ""), exc_info=context.get("exception"))
 
 
-def _report(plan: ChildPlan, result: Options | Loss) -> None:
+def _report(plan: ChildPlan, result: Options | Loss, *, observes: bool) -> None:
     if isinstance(result, Loss):
-        _log.warning(
-            "child %s is down (%s): %s; default action: %s",
-            plan.name,
-            result.reason,
-            result.detail,
-            plan.unreachable,
-        )
+        effect = "it only observes: no effect on mail" if observes else f"default action: {plan.unreachable}"
+        _log.warning("child %s is down (%s): %s; %s", plan.name, result.reason, result.detail, effect)
         return
     actions = [name for bit, name in enumerate(option.ACTION_NAMES) if result.actions >> bit & 1]
     _log.info(
@@ -309,12 +307,23 @@ def describe_change(old: Chain, new: Chain) -> list[str]:
     """What a reload changes about the children, for people."""
     before = {plan.name: plan for plan in old.children}
     after = {plan.name: plan for plan in new.children}
-    changes = [f"child {name} removed" for name in before if name not in after]
-    changes += [f"child {name} added" for name in after if name not in before]
-    changes += [f"child {name} changed" for name in after if name in before and after[name] != before[name]]
+    changes = _differences("child", before, after)
+    changes += _differences(
+        "observing child",
+        {plan.child.name: plan for plan in old.observed},
+        {plan.child.name: plan for plan in new.observed},
+    )
     common = [name for name in after if name in before]
     if common != [name for name in before if name in after]:
         changes.append(f"order is now {', '.join(after)}")
     if old.limits != new.limits:
         changes.append("limits changed")
     return changes
+
+
+def _differences(kind: str, before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
+    changes = [f"{kind} {name} removed" for name in before if name not in after]
+    changes += [f"{kind} {name} added" for name in after if name not in before]
+    return changes + [
+        f"{kind} {name} changed" for name in after if name in before and after[name] != before[name]
+    ]

@@ -15,13 +15,14 @@ from typing import Final
 from mmx.aio.dial import Dialling
 from mmx.aio.dns_lists import DnsLists
 from mmx.aio.driver import ChildLink, Driver
+from mmx.aio.observers import Observers
 from mmx.aio.outages import Outages
 from mmx.aio.reach import Reach
 from mmx.aio.spool import FileSpool, SpoolBudget
 from mmx.aio.stream import Stream
 from mmx.aio.throttle import Throttle
 from mmx.aio.waits import SlowWatch
-from mmx.core.action import ChildFailed, Loss, MessageEnded, Ready, Remark
+from mmx.core.action import ChildFailed, Loss, MessageEnded, MessageKept, Note, ObservedRecord, Ready, Remark
 from mmx.core.child import Child
 from mmx.core.condition import Truth
 from mmx.core.negotiation import Knowledge
@@ -29,7 +30,7 @@ from mmx.core.plan import Chain, ChildPlan
 from mmx.core.session import Session
 from mmx.observe.history import History
 from mmx.observe.log import Line
-from mmx.observe.message_line import MessageLine, failure_line
+from mmx.observe.message_line import MessageLine, failure_line, observed_line
 from mmx.settings.model import Settings
 from mmx.wire.payload import Options
 
@@ -83,6 +84,10 @@ class Sessions:
             self.knowledge, outages=self.outages, max_frame=settings.limits.max_frame, loop=loop
         )
         self.dns_lists = DnsLists(loop=loop, timeout=settings.dnsbl.timeout)
+        self.observers = Observers(
+            self, self.knowledge, self._observed, most=settings.limits.max_observations, loop=loop
+        )
+        self.budget.relief = self.observers.make_room
 
     def __len__(self) -> int:
         return len(self._drivers)
@@ -138,8 +143,8 @@ class Sessions:
         self, settings: Settings, chain: Chain, *, max_sessions: int, max_connections: int = sys.maxsize
     ) -> None:
         """New settings: for new sessions at once, for the others at their next MAIL."""
-        moved = {plan.name: plan.endpoint for plan in chain.children}
-        for plan in self.chain.children:
+        moved = {plan.name: plan.endpoint for plan in chain.everybody}
+        for plan in self.chain.everybody:
             if moved.get(plan.name) != plan.endpoint:
                 self.knowledge.forget(plan.name)
         self._settings = settings
@@ -148,7 +153,8 @@ class Sessions:
         self.budget.limit = settings.limits.max_spool
         self._spool_directory = Path(settings.spool_directory)
         self.chain = chain
-        self.reach.keep_only(chain.children)
+        self.observers.most = settings.limits.max_observations
+        self.reach.keep_only(chain.everybody)
         self.history.keep_only(
             (plan.name for plan in chain.children), keeps_addresses=settings.status.addresses
         )
@@ -178,6 +184,7 @@ class Sessions:
                 )
         for driver in list(self._drivers):
             driver.close()
+        self.observers.stop()
         self.reach.stop()
         self.slow_watch.stop()
         self.dns_lists.stop()
@@ -209,7 +216,7 @@ class Sessions:
     def look_up(self, address: str, lists: Sequence[str], tell: Callable[[str, Truth], None]) -> None:
         self.dns_lists.look_up(address, lists, tell)
 
-    def note(self, driver: Driver, note: Ready | ChildFailed | MessageEnded | Remark) -> None:
+    def note(self, driver: Driver, note: Note) -> None:
         name = driver.name
         if isinstance(note, MessageEnded):
             _log.info(MessageLine(note.record))
@@ -217,6 +224,8 @@ class Sessions:
             driver.has_served = True
             if self._draining:
                 self._loop.call_soon(driver.close_if_idle)
+        elif isinstance(note, MessageKept):
+            self.observers.keep(note.transcript)
         elif isinstance(note, Ready):
             self.reach.succeeded(note.child.plan)
         elif isinstance(note, ChildFailed):
@@ -226,6 +235,9 @@ class Sessions:
             self.history.failure(note, time.time())
         else:
             self._log_remark(name, note)
+
+    def _observed(self, record: ObservedRecord) -> None:
+        _log.info(observed_line(record))
 
     def ended(self, driver: Driver) -> None:
         self._drivers.discard(driver)
@@ -250,7 +262,7 @@ class Sessions:
         return "too many sessions"
 
     def _refuse_mail(self) -> str:
-        if not self.budget.is_exhausted:
+        if not self.budget.is_exhausted or self.observers.make_room(1):
             return ""
         self._log_repeated("max_spool", "the spool is full: new messages are refused with 451 (max_spool)")
         return "spool is full"

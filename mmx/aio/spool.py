@@ -15,6 +15,7 @@ import logging
 import os
 import stat
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -26,14 +27,20 @@ _NO_TMPFILE: Final = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL})
 """How a file system, or a kernel before 3.11, says that it has no files without a name."""
 
 
+def _no_relief(_: int) -> bool:
+    return False
+
+
 class SpoolBudget:
     """The bytes that all spools of the process may hold together."""
 
-    __slots__ = ("_complained", "limit", "used")
+    __slots__ = ("_complained", "limit", "relief", "used")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
+        self.relief: Callable[[int], bool] = _no_relief
+        """Asked for so many bytes when they are short; true if it has given them back."""
         self._complained = False
 
     @property
@@ -42,7 +49,8 @@ class SpoolBudget:
 
     def take(self, size: int) -> bool:
         """Count `size` bytes more; false, and nothing counted, if that is too much (logged once)."""
-        if self.used + size > self.limit:
+        missing = self.used + size - self.limit
+        if missing > 0 and not self.relief(missing):
             if not self._complained:
                 self._complained = True
                 _log.error(

@@ -1,8 +1,8 @@
 """What a session asks of its driver, in order, after the outboxes were written.
 
 Effects are imperatives (`Dial`, `Close`, `LookUp`, ...); notes are facts for logs, metrics and the breaker
-(`Ready`, `ChildFailed`, `MessageEnded`, `Remark`). `Loss` goes the other way: what happened to a child's
-connection.
+(`Ready`, `ChildFailed`, `MessageEnded`, `MessageKept`, `Remark`). `Loss` goes the other way: what happened
+to a child's connection.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from mmx.core.child import Child
+    from mmx.core.transcript import Transcript
 
 
 class Dial(NamedTuple):
@@ -125,4 +126,38 @@ class MessageEnded(NamedTuple):
     record: MessageRecord
 
 
-Action = Dial | Close | CloseMta | PauseMta | ResumeMta | LookUp | Ready | ChildFailed | MessageEnded | Remark
+class MessageKept(NamedTuple):
+    """A message has had its answer and is kept for the children that observe; whoever takes the transcript
+    has to release it once for each of them.
+    """
+
+    transcript: "Transcript"
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedRecord:
+    """What a child that only observes said of one message. Bytes come from the network."""
+
+    session: str
+    queue_id: bytes
+    child: str
+    verdict: str
+    """continue, accept, quarantine, reject, tempfail, shutdown, discard; failed; skipped: its settings keep
+    this message from it; missed: mmx could not show it the message.
+    """
+    stage: str
+    """Command at which the verdict was given, or ""."""
+    reply: bytes
+    """Text of its reply, or of what it said of the last recipient that it refused."""
+    refused_recipients: int
+    edits: tuple[tuple[str, int], ...]
+    """Names of edits and how many it asked for; a replaced body counts once."""
+    message: str
+    """The verdict that the message got."""
+    why: str
+    seconds: float
+
+
+Effect = Dial | Close | CloseMta | PauseMta | ResumeMta | LookUp
+Note = Ready | ChildFailed | MessageEnded | MessageKept | Remark
+Action = Effect | Note

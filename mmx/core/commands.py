@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from mmx.core import feeding, joins, links, macros, negotiation, report, settling
+from mmx.core import feeding, joins, links, macros, negotiation, report, settling, transcript
 from mmx.core.action import CloseMta, Remark
 from mmx.core.child import Child, Link
 from mmx.core.content import Content
@@ -246,7 +246,7 @@ def _stream(state: State, code: int, received: bytes) -> None:
     transaction = state.transaction
     if transaction is None:
         raise ProtocolError(f"{command.NAMES[code]} outside a message")
-    if transaction.conclusion is None:
+    if transaction.conclusion is None or transcript.goes_on(state, transaction):
         content = _content_of(state, transaction)
         macro = state.macros.get(code) if code != command.EOH else None
         if macro is not None:
@@ -294,7 +294,7 @@ def _eom(state: State, received: bytes) -> None:
     if found is None:
         return
     transaction, event = found
-    if transaction.conclusion is not None:
+    if transaction.conclusion is not None and not transcript.goes_on(state, transaction):
         return
     content = _content_of(state, transaction)
     event.serial = state.serial = state.serial + 1

@@ -104,6 +104,15 @@ class ChildPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class ObservedPlan:
+    """A child that is shown messages after their end, and whose answers have no effect."""
+
+    child: ChildPlan
+    behind: frozenset[str]
+    """Names of the children before it in the order: it sees messages as they left them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Every bound of a session."""
 
@@ -143,3 +152,10 @@ class Chain:
     """DNS lists that conditions ask; looked up once a session."""
     trusted_domain: Condition | None = None
     """Where it holds at MAIL, every child gets the macro {trusted_domain} with the value yes."""
+    observed: tuple[ObservedPlan, ...] = ()
+    """Children that stand beside the chain: each message is shown to them when it has had its answer."""
+
+    @property
+    def everybody(self) -> tuple[ChildPlan, ...]:
+        """The children of the chain, then those that observe."""
+        return (*self.children, *(plan.child for plan in self.observed))

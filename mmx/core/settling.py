@@ -17,8 +17,8 @@ takes them only there: the conclusion is kept and the children that still read a
 from math import inf
 from typing import Final
 
-from mmx.core import attribution, edits, joins, links, negotiation, report, verdict
-from mmx.core.action import Loss, Remark
+from mmx.core import attribution, edits, joins, links, negotiation, report, transcript, verdict
+from mmx.core.action import Loss, MessageKept, Remark
 from mmx.core.child import Child, Link
 from mmx.core.content import Content
 from mmx.core.event import Event
@@ -198,17 +198,20 @@ def answer_conclusion(state: State, transaction: Transaction, conclusion: Conclu
 
 
 def end_transaction(state: State) -> None:
-    """Drop all that belongs to the message."""
+    """Drop all that belongs to the message, unless it is kept for children that observe."""
     transaction = state.transaction
     if transaction is None:
         return
     state.transaction = None
     state.message_deadline = inf
+    kept = transcript.keep(state, transaction)
     for child in state.children:
-        if child.part is not None and child.part.edits is not None:
+        if kept is None and child.part is not None and child.part.edits is not None:
             child.part.edits.drop()
         child.part = None
-    if transaction.content is not None:
+    if kept is not None:
+        state.actions.append(MessageKept(kept))
+    elif transaction.content is not None:
         transaction.content.body.close()
 
 
@@ -232,8 +235,10 @@ def _let_pass(state: State, event: Event) -> None:
 
 
 def _join_open(state: State, event: Event) -> bool:
-    """True if a reload waits for the next MAIL, which ACCEPT for the session would make impossible."""
-    return event.code in _SESSION_EVENTS and state.next_chain is not None
+    """True if ACCEPT would make something impossible: a reload that waits for the next MAIL, or to show the
+    message to a child that observes.
+    """
+    return bool(state.chain.observed) or (event.code in _SESSION_EVENTS and state.next_chain is not None)
 
 
 def _everybody_accepted(state: State) -> bool:
@@ -277,7 +282,7 @@ def _reads_body(child: Child) -> bool:
 
 def _anybody_wants_body(state: State) -> bool:
     """False if every child is finished with the body, now and for good (G8)."""
-    return any(_reads_body(child) for child in state.children)
+    return bool(state.chain.observed) or any(_reads_body(child) for child in state.children)
 
 
 def _deliver(state: State, transaction: Transaction, content: Content) -> None:

@@ -1,4 +1,4 @@
-"""The log lines about mail: one a message, one a failed child.
+"""The log lines about mail: one a message, one a failed child, one a message and child that observes.
 
     message session=1f00c3a7 queue_id=4XyZ12 client=mail.example.net from=<a@example.net> recipients=2
     size=1432 verdict=reject reply="550 5.7.1 no" by=opendmarc seconds=0.021 child.opendkim=accept@EOM/0.004
@@ -11,7 +11,7 @@ one line whatever a peer sends.
 
 from typing import Final
 
-from mmx.core.action import ChildFailed, ChildRecord, MessageRecord
+from mmx.core.action import ChildFailed, ChildRecord, MessageRecord, ObservedRecord
 from mmx.observe.log import Line, escape, fields
 
 LONGEST_DETAIL: Final = 600
@@ -62,6 +62,24 @@ def _facts(record: MessageRecord) -> dict[str, object]:
         "why": record.why or None,
         "seconds": record.seconds,
     }
+
+
+def observed_line(record: ObservedRecord) -> Line:
+    """The line of a child that observes: what it would have done with a message."""
+    values = {
+        "session": record.session,
+        "queue_id": record.queue_id or None,
+        "child": record.child,
+        "verdict": record.verdict,
+        "reply": record.reply or None,
+        "stage": record.stage or None,
+        "refused": record.refused_recipients or None,
+        "edits": ",".join(f"{name}:{count}" for name, count in record.edits) or None,
+        "message": record.message,
+        "why": record.why or None,
+        "seconds": record.seconds,
+    }
+    return Line("observed", values)
 
 
 def failure_line(session: str, failed: ChildFailed, more: str = "") -> Line:

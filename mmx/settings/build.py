@@ -129,6 +129,9 @@ def _limits(part: Section) -> Limits:
         max_spool=part.take("max_spool", values.size, default.max_spool),
         max_edits=part.take("max_edits", values.size, default.max_edits),
         output_high_water=part.take("output_high_water", values.size, default.output_high_water),
+        max_observations=part.take(
+            "max_observations", values.integer(1, 1_000_000), default.max_observations
+        ),
         max_sessions=part.take(
             "max_sessions", values.nullable(values.integer(1, 1_000_000)), default.max_sessions
         ),

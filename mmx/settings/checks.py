@@ -9,7 +9,7 @@ from mmx.settings.catalog import MILTERS, milter_of
 from mmx.settings.chain_checks import check_chain
 from mmx.settings.condition_checks import check_conditions
 from mmx.settings.endpoint import InetEndpoint, UnknownEndpoint, same_place
-from mmx.settings.model import ChildSettings, Mode, Settings
+from mmx.settings.model import ChildSettings, Settings
 from mmx.settings.section import Findings
 from mmx.settings.values import did_you_mean
 
@@ -87,15 +87,16 @@ def _tell_what_was_found(settings: Settings, findings: Findings) -> None:
         findings.warn("detect", "", note)
     found = {milter.name: milter for milter in detection.found}
     skipped = {milter.name: milter.reason for milter in detection.skipped}
-    for child in settings.chain:
+    for child in (*settings.chain, *settings.observed):
         key = f"children.{child.name}"
+        place = "in the chain" if child in settings.chain else "observing"
         if isinstance(child.endpoint, UnknownEndpoint):
-            message = f"in the chain and down: {child.endpoint.reason}"
+            message = f"{place} and down: {child.endpoint.reason}"
             findings.warn(key, "", message, "mend it, write its endpoint, or `enabled: no`")
         if child.name in found and found[child.name].note:
             findings.warn(key, "", found[child.name].note)
         if child.name in skipped:
-            message = f"in the chain because the settings give it an endpoint, although {skipped[child.name]}"
+            message = f"{place} because the settings give it an endpoint, although {skipped[child.name]}"
             findings.warn(f"{key}.endpoint", str(child.endpoint), message)
 
 
@@ -114,7 +115,3 @@ def _check_pairs(settings: Settings, findings: Findings) -> None:
 def _warn_of_what_is_not_built(settings: Settings, findings: Findings) -> None:
     if settings.metrics.listen is not None:
         findings.warn("metrics.listen", "", "not built yet: no metrics are served")
-    for child in settings.children:
-        if child.mode is Mode.OBSERVE:
-            message = "not built yet: the child is left out of the chain, as it may have no effect on mail"
-            findings.warn(f"children.{child.name}.mode", child.mode, message)

@@ -220,6 +220,8 @@ class Limits:
     max_edits: int = 1 * MIB
     # Unsent output of one peer above which nothing more is read for it.
     output_high_water: int = 256 * KIB
+    # Messages that one observing child is shown at a time; it misses those above.
+    max_observations: int = 100
     # None: (soft limit of file descriptors - 64) / (children + 3), at least 256.
     max_sessions: int | None = None
     backlog: int = 4096
@@ -295,8 +297,16 @@ class Settings:
     @property
     def chain(self) -> tuple[ChildSettings, ...]:
         """The children that have a say: enabled, enforced, and said to be somewhere; in chain order."""
+        return self._of_mode(Mode.ENFORCE)
+
+    @property
+    def observed(self) -> tuple[ChildSettings, ...]:
+        """The children that have none, but are shown messages and reported on; in chain order."""
+        return self._of_mode(Mode.OBSERVE)
+
+    def _of_mode(self, mode: Mode) -> tuple[ChildSettings, ...]:
         return tuple(
             child
             for child in self.children
-            if child.enabled and child.mode is Mode.ENFORCE and child.endpoint is not None
+            if child.enabled and child.mode is mode and child.endpoint is not None
         )

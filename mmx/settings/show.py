@@ -66,6 +66,7 @@ def show_json(loaded: Loaded) -> str:
         "settings": as_tree(loaded.settings),
         "origins": dict(loaded.origins),
         "chain": [child.name for child in loaded.settings.chain],
+        "observed": [child.name for child in loaded.settings.observed],
         "found": found,
         "skipped": [{"name": skipped.name, "reason": skipped.reason} for skipped in detection.skipped],
         "warnings": [str(warning) for warning in loaded.warnings],
@@ -140,6 +141,7 @@ def _limits(settings: Settings) -> Iterator[Row]:
         yield ("limits", name), quoted(format_duration(getattr(limits, name)))
     for name in _LIMIT_SIZES:
         yield ("limits", name), quoted(format_size(getattr(limits, name)))
+    yield ("limits", "max_observations"), _scalar(limits.max_observations)
     yield ("limits", "max_sessions"), _scalar(limits.max_sessions)
     yield ("limits", "backlog"), _scalar(limits.backlog)
 

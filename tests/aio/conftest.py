@@ -41,3 +41,10 @@ async def dns_server() -> AsyncIterator[DnsServer]:
     await made.start()
     yield made
     made.close()
+
+
+@pytest_asyncio.fixture
+async def observer(directory: Path) -> AsyncIterator[FakeChild]:
+    """Another child, to be given `mode: observe`."""
+    async with FakeChild(directory / "observer.sock") as made:
+        yield made

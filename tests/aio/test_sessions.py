@@ -14,7 +14,7 @@ import pytest
 from mmx.aio.plan import make_chain
 from mmx.aio.sessions import Sessions
 from mmx.settings.endpoint import parse_endpoint
-from mmx.settings.model import ChildSettings, Limits, Settings
+from mmx.settings.model import ChildSettings, Condition, Limits, Settings
 from mmx.wire import command, option, reply
 from mmx.wire.framing import CODE, frame
 from mmx.wire.payload import encode_options
@@ -29,18 +29,20 @@ class Running:
     def __init__(
         self,
         directory: Path,
-        *children: str,
+        *children: str | ChildSettings,
         limits: Limits | None = None,
         most: int = 100,
         stressed_above: int = 80,
+        conditions: tuple[tuple[str, Condition], ...] = (),
     ) -> None:
         self.path = directory / "mmx.sock"
         self.mtas: list[FakeMta] = []
         self.settings = Settings(
-            children=tuple(child_at(endpoint) for endpoint in children),
+            children=tuple(child_at(one) if isinstance(one, str) else one for one in children),
             limits=limits or Limits(),
             spool_directory=str(directory),
             stressed_above=stressed_above,
+            conditions=conditions,
         )
         self.sessions = Sessions(
             self.settings, make_chain(self.settings), max_sessions=most, loop=asyncio.get_running_loop()

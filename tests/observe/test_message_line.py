@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from mmx.core.action import ChildFailed, ChildRecord, MessageRecord
+from mmx.core.action import ChildFailed, ChildRecord, MessageRecord, ObservedRecord
 from mmx.core.child import Child
 from mmx.core.plan import ChildPlan
-from mmx.observe.message_line import MessageLine, failure_line
+from mmx.observe.message_line import MessageLine, failure_line, observed_line
 
 RECORD = MessageRecord(
     session="1f00c3a7",
@@ -90,3 +90,32 @@ def test_a_record_as_an_object() -> None:
             "because": None,
         },
     }
+
+
+OBSERVED = ObservedRecord(
+    session="1f00c3a7",
+    queue_id=b"4XyZ12",
+    child="rspamd",
+    verdict="reject",
+    stage="EOM",
+    reply=b"550 5.7.1 spam",
+    refused_recipients=1,
+    edits=(("ADDHEADER", 2), ("REPLBODY", 1)),
+    message="accept",
+    why="because",
+    seconds=0.0214,
+)
+
+
+def test_an_observation() -> None:
+    assert str(observed_line(OBSERVED)) == (
+        "observed session=1f00c3a7 queue_id=4XyZ12 child=rspamd verdict=reject "
+        'reply="550 5.7.1 spam" stage=EOM refused=1 edits=ADDHEADER:2,REPLBODY:1 message=accept why=because '
+        "seconds=0.021"
+    )
+
+
+def test_an_observation_of_which_there_is_little_to_tell() -> None:
+    empty = ObservedRecord("1f00c3a7", b"", "rspamd", "continue", "", b"", 0, (), "accept", "", 0.0)
+    expected = "observed session=1f00c3a7 child=rspamd verdict=continue message=accept seconds=0"
+    assert str(observed_line(empty)) == expected

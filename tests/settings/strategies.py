@@ -124,6 +124,7 @@ LIMITS = st.builds(
         DURATIONS,
     ),
     **dict.fromkeys(["max_frame", "message_memory", "max_spool", "max_edits", "output_high_water"], SIZES),
+    max_observations=st.integers(1, 1000),
     max_sessions=st.none() | st.integers(1, 1000),
     backlog=st.integers(1, 1000),
 )

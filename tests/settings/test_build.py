@@ -106,6 +106,7 @@ limits:
   max_spool: 3MiB
   max_edits: 4MiB
   output_high_water: 5MiB
+  max_observations: 8
   max_sessions: 6
   backlog: 7
 spool_directory: /tmp/spool
@@ -174,7 +175,7 @@ def test_every_key_is_read() -> None:
         stressed_above=90,
         dnsbl=DnsblSettings(("list.example.org",), 1),
         order=("archive", "milter-greylist"),
-        limits=Limits(60, 120, 3, 4, 5, 1 << 20, 2 << 20, 3 << 20, 4 << 20, 5 << 20, 6, 7),
+        limits=Limits(60, 120, 3, 4, 5, 1 << 20, 2 << 20, 3 << 20, 4 << 20, 5 << 20, 8, 6, 7),
         spool_directory="/tmp/spool",
         mta_macros=Macros(connect=("j",)),
         metrics=MetricsSettings(InetEndpoint("127.0.0.1", 9850)),

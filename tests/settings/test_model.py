@@ -20,6 +20,7 @@ def test_the_chain_holds_the_children_that_have_a_say() -> None:
         )
     )
     assert settings.chain == (one, two)
+    assert settings.observed == (replace(one, name="observed", mode=Mode.OBSERVE),)
 
 
 def test_a_failure_defers_mail_unless_somebody_decided_otherwise() -> None:
