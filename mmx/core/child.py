@@ -1,11 +1,11 @@
-"""One child in one session: its connection, the replies it owes, its part in the message.
+"""One child in one session: its connection, the replies it owes, its part in the message (part.py).
 
-Link                                            Part (one a message)
-    DOWN         not connected                      running      sees events
-    DIALLING     Dial was asked for                 accepted     said accept: done with the message
-    NEGOTIATING  connected, OPTNEG sent             verdict      refused or discarded it, or failed decisively
-    UP           takes events                       failed       out, its default action lets the chain go on
-    RELEASED     said accept to the session         delivered    gave its verdict at end of message
+Link
+    DOWN         not connected
+    DIALLING     Dial was asked for
+    NEGOTIATING  connected, OPTNEG sent
+    UP           takes events
+    RELEASED     said accept to the session
     REFUSING     refused the session
 
 Replies due are a FIFO. Each entry is wanted or not: after an ABORT the child still owes the reply to what
@@ -14,16 +14,15 @@ for the head. A frame on an empty FIFO fails the child (F10).
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from math import inf
 from typing import Final
 
-from mmx.core.content import Source
-from mmx.core.edits import Edits
 from mmx.core.event import Event
+from mmx.core.part import Part
 from mmx.core.plan import HEADERS, LOCK_STEP, WHOLE, ChildPlan
-from mmx.core.verdict import Verdict
+from mmx.core.verdict import CONTINUE_FRAME, Verdict
 from mmx.wire import command, option
 from mmx.wire.framing import frame
 from mmx.wire.payload import Options
@@ -69,105 +68,6 @@ class Due:
         self.event = event
         """The event itself, None for header, body and end of headers."""
         self.wanted = True
-
-
-class Part:
-    """A child's part in one message. Dropped as a whole at the end of the message."""
-
-    __slots__ = (
-        "accepted",
-        "because",
-        "candidates",
-        "considered",
-        "delivered",
-        "detail",
-        "edits",
-        "failed",
-        "fed",
-        "flowing",
-        "headers_sent",
-        "hold",
-        "mail_sent",
-        "offset",
-        "original",
-        "progress",
-        "recipients_sent",
-        "replayed_refusal",
-        "said",
-        "seconds",
-        "skip_body",
-        "skip_headers",
-        "skip_recipients",
-        "skipped",
-        "source",
-        "stage",
-        "undecided",
-        "verdict",
-    )
-
-    def __init__(self) -> None:
-        self.accepted = False
-        self.failed = False
-        self.delivered = False
-        self.verdict: Verdict | None = None
-        self.hold: bytes | None = None
-        """Reason of a hold that its default action asks for."""
-        self.replayed_refusal: Verdict | None = None
-        """What it said of a recipient that other children had already accepted."""
-        self.edits: Edits | None = None
-        self.source: Source | None = None
-        self.original = True
-        """It was given the message as the MTA sent it."""
-        self.headers_sent = 0
-        self.flowing = False
-        """Content is being sent to it, until there is no more for now."""
-        self.fed = 0
-        """Size of the content when it had been sent all there was."""
-        self.offset = 0
-        self.seconds = 0.0
-        self.stage = 0
-        self.detail = ""
-        self.skip_headers = self.skip_body = False
-        self.undecided = False
-        """Whether it sees the message is not known yet (joins.py)."""
-        self.considered = 0
-        """Serial of the last event that it was asked about while undecided."""
-        self.candidates: list[Event] = []
-        """Recipients that may still make it join."""
-        self.skipped = ""
-        """Why it does not see this message, or the rest of it."""
-        self.because = ""
-        """The part of its condition that let it join."""
-        self.said: set[str] | None = None
-        """Words of its replies, kept only if a later child's `after` asks for them."""
-        self.restart()
-
-    def restart(self) -> None:
-        """The envelope has to be sent again."""
-        self.mail_sent = self.skip_recipients = False
-        self.recipients_sent = 0
-        self.progress = 0
-        """Last of DATA, EOH and EOM that was sent (a command code), 0 if none was."""
-
-    @property
-    def finished(self) -> bool:
-        """True if the child gets no more events of this message."""
-        if self.accepted or self.failed or self.delivered or self.verdict is not None:
-            return True
-        return bool(self.skipped)
-
-    @property
-    def word(self) -> str:
-        """Its verdict for the log."""
-        if self.verdict is not None:
-            return self.verdict.word
-        if self.failed:
-            return "failed"
-        if self.skipped:
-            return "skipped"
-        if self.edits is not None and self.edits.holds:
-            return "quarantine"
-        return "accept" if self.accepted else "continue" if self.delivered else "none"
 
 
 class Child:
@@ -312,6 +212,25 @@ class Child:
         self.due.append(Due(code, event))
         self.wanted += 1
 
+    def room_ahead(self, code: int) -> int:
+        """How many commands of this kind it may be sent at once."""
+        if not self.answers(code):
+            return _AHEAD
+        return max(1, _AHEAD - len(self.due)) if code in _MAY_FOLLOW[self.plan.pipelining] else 1
+
+    def send_ahead(self, headers: list[bytes], macros: bytes | None, now: float) -> None:
+        """Put headers into the outbox, each behind `macros`; the reply to each is due."""
+        if macros is None:
+            self.out += headers
+        else:
+            for one in headers:
+                self.out += (macros, one)
+        if self.answers(command.HEADER):
+            if not self.due:
+                self._time_head(command.HEADER, now)
+            self.due.extend([Due(command.HEADER, None) for _ in headers])
+            self.wanted += len(headers)
+
     def _time_head(self, code: int, now: float) -> None:
         plan = self.plan
         self.since = now
@@ -330,30 +249,41 @@ class Child:
             self.wanted -= 1
             if self.part is not None:
                 self.part.seconds += now - self.since
+        self._time_next(now)
+        return due
+
+    def _time_next(self, now: float) -> None:
         if self.due:
             self._time_head(self.due[0].code, now)
         else:
             self.time_reading(now)
-        return due
 
     def time_reading(self, now: float) -> None:
         """No reply is due: the child has only to take what is written to it."""
         self.since = now
         self.deadline = now + self.plan.content_timeout if self.blocked else inf
 
-    def passes_content(self, now: float) -> bool:
-        """Take a CONTINUE if it answers content before its end; it changes nobody else's standing."""
-        if not self.due or self.link is not Link.UP:
-            return False
-        head = self.due[0]
-        if head.code not in _STREAMED or not head.wanted:
-            return False
-        self.take_due(now)
-        if head.event is not None:
-            self.passed = max(self.passed, head.event.serial)
-        if self.part is not None and self.part.said is not None:
-            self.part.said.add("continue")
-        return True
+    def pass_content(self, received: Sequence[bytes], now: float) -> int:
+        """Take the CONTINUEs in front that answer content before its end, and say how many they are. They
+        change nobody else's standing.
+        """
+        due = self.due
+        taken = 0
+        for one in received:
+            if one != CONTINUE_FRAME or not due or due[0].code not in _STREAMED or not due[0].wanted:
+                break
+            event = due.popleft().event
+            if event is not None:
+                self.passed = max(self.passed, event.serial)
+            taken += 1
+        if taken:
+            self.wanted -= taken
+            if self.part is not None:
+                self.part.seconds += now - self.since
+                if self.part.said is not None:
+                    self.part.said.add("continue")
+            self._time_next(now)
+        return taken
 
     def forget_aborted(self, now: float) -> None:
         """A verdict on an aborted message: what was fed ahead of it will not be answered either."""

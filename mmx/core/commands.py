@@ -45,14 +45,16 @@ def take(state: State, received: bytes) -> None:
 
 
 def _check_order(state: State, code: int) -> None:
-    if code in (command.QUIT, command.MACRO):
-        if code == command.MACRO and state.phase is Phase.NEW:
-            raise ProtocolError("MACRO before OPTNEG")
-        return
     following = NEXT[state.phase].get(code)
     if following is not None:
         state.phase = following
         return
+    if code == command.MACRO and state.phase is not Phase.NEW:
+        return
+    if code == command.QUIT:
+        return
+    if code == command.MACRO:
+        raise ProtocolError("MACRO before OPTNEG")
     transaction = state.transaction
     if code in _MESSAGE and transaction is not None and transaction.conclusion is not None:
         return
@@ -102,6 +104,8 @@ def _macro(state: State, received: bytes) -> None:
     if len(received) <= DATA:
         raise ProtocolError("MACRO without a command code")
     code = received[DATA]
+    if state.macros.get(code) == received:
+        return
     if (received[-1] and len(received) > DATA + 1) or received.count(0, DATA + 1) % 2:
         raise ProtocolError("MACRO with a name that has no value")
     if code in command.NAMES:

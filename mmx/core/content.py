@@ -4,10 +4,9 @@
 children left it, complete from the start. Both answer the same questions, so feeding a child does not care
 which one it reads:
 
-    header_count, header_frame(n)    the headers known so far, as the child's dialect wants them
-    eoh                              the end of the headers is known
-    chunk(offset)                    the next piece of body, b"" if there is none yet
-    complete                         nothing follows
+    header_count, header_frames(a, b)   the headers known so far, as the child's dialect wants them
+    chunk(offset)                       the next piece of body, b"" if there is none yet
+    complete                            nothing follows
 """
 
 from bisect import bisect_right
@@ -88,13 +87,15 @@ class Content:
             self._ends.append(start + len(data))
         return True
 
-    def header_frame(self, number: int, *, strip: bool) -> bytes:
-        """The HEADER frame for a child; `strip`: the MTA keeps leading space and the child does not."""
+    def header_frames(self, start: int, end: int, *, strip: bool) -> list[bytes]:
+        """The HEADER frames for a child from one number up to another; `strip`: the MTA keeps leading space
+        and the child does not.
+        """
         if not strip:
-            return self._frames[number]
-        while len(self._stripped) <= number:
-            self._stripped.append(stripped_header(self.headers[len(self._stripped)]))
-        return self._stripped[number]
+            return self._frames[start:end]
+        stripped = self._stripped
+        stripped += map(stripped_header, self.headers[len(stripped) : end])
+        return stripped[start:end]
 
     def chunk(self, offset: int) -> bytes:
         """The piece of body from `offset` on, cut where the MTA cut it."""
@@ -125,12 +126,12 @@ class Revision:
         name = name.lower()
         return sum(one.lower() == name for one, _ in self._headers)
 
-    def header_frame(self, number: int, *, strip: bool) -> bytes:
-        """The HEADER frame for a child; `strip` as in `Content`."""
-        name, value = self._headers[number]
+    def header_frames(self, start: int, end: int, *, strip: bool) -> list[bytes]:
+        """The HEADER frames for a child, as in `Content`."""
+        headers = self._headers[start:end]
         if strip:
-            return stripped_header((name, value))
-        return frame(command.HEADER, payload.encode_strings(name, value))
+            return [stripped_header(field) for field in headers]
+        return [frame(command.HEADER, payload.encode_strings(*field)) for field in headers]
 
     def chunk(self, offset: int) -> bytes:
         """The piece of body from `offset` on."""

@@ -15,9 +15,10 @@ from typing import Final
 
 from mmx.core import edits, joins, links, macros
 from mmx.core.action import Loss
-from mmx.core.child import ABORT_FRAME, Child, Link, Part
+from mmx.core.child import ABORT_FRAME, Child, Link
 from mmx.core.content import Content, Source
 from mmx.core.event import Event
+from mmx.core.part import Part
 from mmx.core.plan import LOCK_STEP
 from mmx.core.standing import may_change_content, passed_so_far, reads_original
 from mmx.core.state import State, Transaction
@@ -26,6 +27,8 @@ from mmx.wire.framing import frame
 
 _EOH_FRAME: Final = frame(command.EOH)
 _TRUSTED: Final = ((b"{trusted_domain}", b"yes"),)
+_HEADERS_A_TURN: Final = 32
+"""Headers between two looks at how much is ready for the child: few are large."""
 _WORTH_A_WRITE: Final = 32 << 10
 """Bytes of content; what comes in less than that with its end goes to a child fed ahead in one write."""
 
@@ -176,7 +179,7 @@ def _send_content(state: State, child: Child, part: Part, content: Content) -> b
     if not part.flowing and _gathers(state, child, part, content):
         return False
     part.flowing = (
-        _send_header(state, child, part, source, content)
+        _send_headers(state, child, part, source, content)
         or _send_eoh(state, child, part, content)
         or _send_body(state, child, part, source, content)
         or _send_eom(state, child, part, source, content)
@@ -214,26 +217,29 @@ def choose_source(state: State, child: Child, content: Content) -> Source | None
     return content
 
 
-def _content_macros(state: State, child: Child, content: Content, code: int) -> None:
+def _content_macros(state: State, child: Child, content: Content, code: int) -> bytes | None:
     """libmilter ignores macros for L and B (S7), so a child known to be a libmilter program goes without."""
     received = content.macros.get(code)
-    if received is not None and not child.falls_silent:
-        child.out.append(_macros_for(state, child, received))
+    if received is None or child.falls_silent:
+        return None
+    return _macros_for(state, child, received)
 
 
-def _send_header(state: State, child: Child, part: Part, source: Source, content: Content) -> bool:
+def _send_headers(state: State, child: Child, part: Part, source: Source, content: Content) -> bool:
+    """As many as it may get at once."""
     count = source.header_count
-    if part.headers_sent >= count:
+    start = part.headers_sent
+    if start >= count:
         return False
     if part.skip_headers or not child.wants(command.HEADER):
         part.headers_sent = count
         return True
-    _content_macros(state, child, content, command.HEADER)
     strip = state.leading_space and not child.options.protocol & option.HDR_LEADSPC
-    received = source.header_frame(part.headers_sent, strip=strip)
-    part.headers_sent += 1
-    child.queued += len(received)
-    child.send(received, command.HEADER, None, state.now)
+    end = min(count, start + child.room_ahead(command.HEADER), start + _HEADERS_A_TURN)
+    frames = source.header_frames(start, end, strip=strip)
+    part.headers_sent = end
+    child.queued += sum(map(len, frames))
+    child.send_ahead(frames, _content_macros(state, child, content, command.HEADER), state.now)
     return True
 
 
@@ -253,7 +259,9 @@ def _send_body(state: State, child: Child, part: Part, source: Source, content: 
         return False
     part.offset += len(chunk)
     child.queued += len(chunk)
-    _content_macros(state, child, content, command.BODY)
+    received = _content_macros(state, child, content, command.BODY)
+    if received is not None:
+        child.out.append(received)
     child.send(frame(command.BODY, chunk), command.BODY, None, state.now)
     return True
 

@@ -19,9 +19,10 @@ from math import inf
 
 from mmx.core import facts, links
 from mmx.core.action import LookUp, Loss
-from mmx.core.child import Child, Link, Part
+from mmx.core.child import Child, Link
 from mmx.core.condition import Condition, Facts, Truth, decide
 from mmx.core.event import Event
+from mmx.core.part import Part
 from mmx.core.plan import After, ChildPlan
 from mmx.core.standing import passed_so_far
 from mmx.core.state import State, Transaction

@@ -23,6 +23,8 @@ from mmx.wire import command
 class Phase(Enum):
     """What the MTA has announced so far."""
 
+    __hash__ = object.__hash__  # that of Enum is a function in Python, and each command asks for it
+
     NEW = "new"
     NEGOTIATED = "negotiated"
     CONNECTED = "connected"

@@ -19,8 +19,9 @@ from typing import Final
 
 from mmx.core import attribution, links, verdict, verdict_map
 from mmx.core.action import Loss, Remark
-from mmx.core.child import Child, Due, Link, Part
+from mmx.core.child import Child, Due, Link
 from mmx.core.edits import NoRoomError
+from mmx.core.part import Part
 from mmx.core.state import State
 from mmx.core.verdict import Verdict
 from mmx.errors import ProtocolError

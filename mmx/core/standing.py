@@ -6,8 +6,9 @@ decides it, PASS goes on to the next child.
 
 from typing import Final
 
-from mmx.core.child import Child, Link, Part
+from mmx.core.child import Child, Link
 from mmx.core.event import Event
+from mmx.core.part import Part
 from mmx.core.plan import ORIGINAL
 from mmx.core.state import State
 from mmx.core.verdict import Standing, Verdict

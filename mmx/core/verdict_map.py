@@ -16,7 +16,8 @@ from functools import partial
 from typing import Final
 
 from mmx.core import verdict
-from mmx.core.child import Child, Due, Part
+from mmx.core.child import Child, Due
+from mmx.core.part import Part
 from mmx.core.plan import ACCEPT, QUARANTINE, TEMPFAIL
 from mmx.core.state import State
 from mmx.core.verdict import Verdict

@@ -5,13 +5,12 @@ from math import inf
 
 import pytest
 
-from mmx.core.child import ABORT_FRAME, Child, Link, Part
-from mmx.core.edits import Edits
+from mmx.core.child import ABORT_FRAME, Child, Link
 from mmx.core.event import Event
-from mmx.core.plan import LOCK_STEP, WHOLE, ChildPlan
-from mmx.core.spool import MemorySpool
-from mmx.core.verdict import REJECT
-from mmx.wire import command, option, reply
+from mmx.core.part import Part
+from mmx.core.plan import HEADERS, LOCK_STEP, WHOLE, ChildPlan
+from mmx.core.verdict import ACCEPT_FRAME, CONTINUE_FRAME, REJECT
+from mmx.wire import command, option
 from mmx.wire.framing import frame
 from mmx.wire.payload import Options
 
@@ -183,23 +182,30 @@ class TestPlainContinue:
 
     def test_is_taken_for_content(self) -> None:
         child = self.content()
-        assert child.passes_content(101.0)
+        assert child.pass_content([CONTINUE_FRAME], 101.0) == 1
         assert (owed(child), child.deadline) == ([], inf)
+
+    def test_several_are_taken_up_to_the_first_other_reply(self) -> None:
+        child = up(pipelining=WHOLE)
+        child.part = Part()
+        send(child, command.HEADER, command.EOH, command.BODY, command.EOM)
+        assert child.pass_content([CONTINUE_FRAME, CONTINUE_FRAME, ACCEPT_FRAME], 101.0) == 2
+        assert owed(child) == [(command.BODY, True), (command.EOM, True)]
+        assert (child.wanted, child.passed, child.part.seconds, child.since) == (2, 7, 1.0, 101.0)
+        assert child.pass_content([CONTINUE_FRAME, CONTINUE_FRAME], 102.0) == 1
+        assert owed(child) == [(command.EOM, True)]
 
     def test_is_not_taken_for_an_event(self) -> None:
         child = up()
-        assert not child.passes_content(101.0)
+        assert not child.pass_content([CONTINUE_FRAME], 101.0)
         send(child, command.DATA)
-        assert not child.passes_content(101.0)
+        assert not child.pass_content([CONTINUE_FRAME], 101.0)
         assert len(child.due) == 1
 
-    def test_is_not_taken_for_aborted_content_or_from_a_child_that_is_gone(self) -> None:
+    def test_is_not_taken_for_aborted_content(self) -> None:
         child = self.content()
-        child.link = Link.NEGOTIATING
-        assert not child.passes_content(101.0)
-        child.link = Link.UP
         child.abort()
-        assert not child.passes_content(101.0)
+        assert not child.pass_content([CONTINUE_FRAME], 101.0)
 
 
 def test_a_refusal_belongs_to_one_event() -> None:
@@ -208,6 +214,29 @@ def test_a_refusal_belongs_to_one_event() -> None:
     child.said = (event, REJECT)
     assert child.said_of(event) is REJECT
     assert child.said_of(Event(command.RCPT, frame(command.RCPT), None, 7)) is None
+
+
+class TestAhead:
+    def test_headers_are_put_out_together_each_behind_its_macros(self) -> None:
+        child = up()
+        child.send_ahead([b"1", b"2"], b"m", 100.0)
+        assert child.out == [b"m", b"1", b"m", b"2"]
+        assert owed(child) == [(command.HEADER, True)] * 2
+        assert (child.wanted, child.since, child.deadline) == (2, 100.0, 340.0)
+
+    def test_headers_that_are_not_answered_leave_nothing_due(self) -> None:
+        child = up(option.NR_HDR)
+        child.send_ahead([b"1", b"2"], None, 100.0)
+        assert (child.out, owed(child), child.deadline) == ([b"1", b"2"], [], inf)
+
+    @pytest.mark.parametrize(("mode", "room"), [(LOCK_STEP, 1), (HEADERS, 255), (WHOLE, 255)])
+    def test_room_for_more_is_bounded(self, mode: str, room: int) -> None:
+        child = up(pipelining=mode)
+        send(child, command.HEADER)
+        assert child.room_ahead(command.HEADER) == room
+
+    def test_room_for_what_is_not_answered(self) -> None:
+        assert up(option.NR_HDR).room_ahead(command.HEADER) > 1
 
 
 class TestWaiting:
@@ -231,42 +260,6 @@ class TestWaiting:
             assert not child.waits
         send(child, command.BODY)
         assert child.waits
-
-
-class TestPart:
-    @pytest.mark.parametrize(
-        ("change", "finished", "word"),
-        [
-            ({}, False, "none"),
-            ({"accepted": True}, True, "accept"),
-            ({"failed": True}, True, "failed"),
-            ({"delivered": True}, True, "continue"),
-            ({"delivered": True, "accepted": True}, True, "accept"),
-            ({"verdict": REJECT}, True, "reject"),
-            ({"verdict": REJECT, "failed": True}, True, "reject"),
-        ],
-    )
-    def test_its_end_and_its_word(self, change: dict[str, object], *, finished: bool, word: str) -> None:
-        part = Part()
-        for name, value in change.items():
-            setattr(part, name, value)
-        assert (part.finished, part.word) == (finished, word)
-
-    def test_its_word_is_quarantine_if_it_asked_for_that(self) -> None:
-        part = Part()
-        part.edits = Edits(MemorySpool, add_leading_space=False)
-        part.edits.add(frame(reply.QUARANTINE, b"why\0"), option.QUARANTINE)
-        part.delivered = True
-        assert part.word == "quarantine"
-
-    def test_a_restart_forgets_the_envelope_only(self) -> None:
-        part = Part()
-        part.mail_sent = part.skip_recipients = part.skip_headers = True
-        part.recipients_sent, part.progress, part.seconds = 3, command.DATA, 1.5
-        part.restart()
-        assert (part.mail_sent, part.skip_recipients) == (False, False)
-        assert (part.recipients_sent, part.progress) == (0, 0)
-        assert (part.skip_headers, part.seconds) == (True, 1.5)
 
 
 def test_another_connection_begins_with_nothing_of_the_last() -> None:

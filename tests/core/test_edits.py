@@ -250,7 +250,7 @@ class TestRevise:
         first = share(indexed(reply.INSHEADER, 1, b"New", b"n"), frame(reply.REPLBODY, b"a"), original=True)
         second = share(indexed(reply.CHGHEADER, 1, b"A", b""))
         revision = edits_module.revise([first, second], message("A", "B"))
-        headers = [revision.header_frame(n, strip=False)[DATA:] for n in range(revision.header_count)]
+        headers = [one[DATA:] for one in revision.header_frames(0, revision.header_count, strip=False)]
         assert headers == [b"New\0n\0", b"B\0b\0"]
         assert revision.chunk(0) == b"a\r\n"
 
@@ -265,7 +265,7 @@ class TestRevise:
         revision = edits_module.revise(
             [share(insert, original=True), share(change, original=True)], message("A")
         )
-        headers = [revision.header_frame(n, strip=False)[DATA:] for n in range(revision.header_count)]
+        headers = [one[DATA:] for one in revision.header_frames(0, revision.header_count, strip=False)]
         assert headers == [b"A\0new\0", b"A\0v\0"]
 
 

@@ -2,10 +2,11 @@
 
 import pytest
 
-from mmx.core.child import Child, Link, Part
+from mmx.core.child import Child, Link
 from mmx.core.edits import Edits
 from mmx.core.event import Event
 from mmx.core.negotiation import Knowledge
+from mmx.core.part import Part
 from mmx.core.plan import ORIGINAL, Chain, ChildPlan
 from mmx.core.spool import MemorySpool
 from mmx.core.standing import (
