@@ -157,7 +157,7 @@ class Playback:
         portion = _macros_of(content.macros.get(command.HEADER))
         size = 0
         for number in range(source.header_count):
-            portion.append(source.header_frame(number, strip=False))
+            portion += source.header_frames(number, number + 1, strip=False)
             size += len(portion[-1])
             if size >= PORTION:
                 yield portion
