@@ -43,8 +43,9 @@ def turn(state: State, child: Child, due: Due, code: int, decided: Verdict) -> t
         part.detail = f"{decided.word} counts as {instead}"
         part.stage = due.code
     if instead in (ACCEPT, QUARANTINE, DISCARD) and due.code in _GREETINGS:
-        child.sentence = partial(_SENTENCES[instead], decided)
-        if part is not None:
+        if instead != ACCEPT:
+            child.sentence = partial(_SENTENCES[instead], decided)
+        if part is not None and child.sentence is not None:
             child.sentence(part)
         return reply.ACCEPT, None
     if instead == QUARANTINE and part is not None and due.code != command.UNKNOWN:
@@ -81,8 +82,9 @@ def _discard(_: Verdict, part: Part) -> None:
     part.verdict = verdict.DISCARD
 
 
-def _pass(_: Verdict, part: Part) -> None:
-    """The child was let go of and has no say in any message."""
+def _hold_and_leave(decided: Verdict, part: Part) -> None:
+    _hold(decided, part)
+    part.accepted = True
 
 
-_SENTENCES: Final = {ACCEPT: _pass, QUARANTINE: _hold, DISCARD: _discard}
+_SENTENCES: Final = {QUARANTINE: _hold_and_leave, DISCARD: _discard}
