@@ -246,10 +246,15 @@ def _everybody_accepted(state: State) -> bool:
 
     An empty chain has said nothing: a child that a reload brings must still be able to join.
     """
-    if state.refusal or any(child.part is not None and child.part.hold for child in state.children):
+    if state.refusal or any(_holds(child) for child in state.children):
         return False
     asked = [child for child in state.children if not is_left_out(child)]
     return bool(asked) and all(accepted_for_good(child) for child in asked)
+
+
+def _holds(child: Child) -> bool:
+    """True if the child wants this message held, or has settled something for all of this session."""
+    return child.sentence is not None or (child.part is not None and child.part.hold is not None)
 
 
 def _answer_stream(state: State, event: Event) -> bool:

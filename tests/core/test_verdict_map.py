@@ -50,6 +50,22 @@ class TestGreeting:
             play >> "b< CONTINUE" << "b> EOM"
             play >> "b< CONTINUE" << 'M< QUARANTINE ~".*reject"' << "M< CONTINUE"
 
+    @pytest.mark.parametrize("instead", ["discard", "quarantine"])
+    def test_what_is_settled_for_every_message_keeps_the_mta_in_the_session(self, instead: str) -> None:
+        with Playbook("start: negotiated", child(f"reject:{instead}")) as play:
+            play >> f"M> {CONNECT}" << f"a> {CONNECT}"
+            play >> "a< REJECT" << "M< CONTINUE" << "a> QUIT" << "a> closes"
+            play.call(play.session.internal_error)
+            play >> f"M> {MAIL}" << ("M< DISCARD" if instead == "discard" else "M< CONTINUE")
+
+    def test_a_child_that_was_let_go_of_is_dialled_again_after_a_fault(self) -> None:
+        with Playbook("start: negotiated", child("reject:accept"), "child b: actions=NONE") as play:
+            play >> f"M> {CONNECT}" << f"a,b> {CONNECT}"
+            play >> "a< REJECT" << "a> QUIT" << "a> closes"
+            play >> "b< CONTINUE" << "M< CONTINUE"
+            play.call(play.session.internal_error) << "b> QUIT" << "b> closes"
+            play >> f"M> {MAIL}" << f"a> {CONNECT}" << f"b> {CONNECT}"
+
 
 class TestMessage:
     def test_as_accept_the_child_is_out_and_the_others_go_on(self) -> None:
