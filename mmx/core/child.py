@@ -214,17 +214,13 @@ class Child:
 
     def room_ahead(self, code: int) -> int:
         """How many commands of this kind it may be sent at once."""
-        if not self.answers(code):
-            return _AHEAD
-        return max(1, _AHEAD - len(self.due)) if code in _MAY_FOLLOW[self.plan.pipelining] else 1
+        if code not in _MAY_FOLLOW[self.plan.pipelining]:
+            return 1
+        return max(1, _AHEAD - len(self.due)) if self.answers(code) else _AHEAD
 
-    def send_ahead(self, headers: list[bytes], macros: bytes | None, now: float) -> None:
-        """Put headers into the outbox, each behind `macros`; the reply to each is due."""
-        if macros is None:
-            self.out += headers
-        else:
-            for one in headers:
-                self.out += (macros, one)
+    def send_ahead(self, headers: list[bytes], now: float) -> None:
+        """Put headers into the outbox together; the reply to each is due."""
+        self.out += headers
         if self.answers(command.HEADER):
             if not self.due:
                 self._time_head(command.HEADER, now)

@@ -104,8 +104,6 @@ def _macro(state: State, received: bytes) -> None:
     if len(received) <= DATA:
         raise ProtocolError("MACRO without a command code")
     code = received[DATA]
-    if state.macros.get(code) == received:
-        return
     if (received[-1] and len(received) > DATA + 1) or received.count(0, DATA + 1) % 2:
         raise ProtocolError("MACRO with a name that has no value")
     if code in command.NAMES:

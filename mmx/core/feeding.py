@@ -217,11 +217,19 @@ def choose_source(state: State, child: Child, content: Content) -> Source | None
     return content
 
 
-def _content_macros(state: State, child: Child, content: Content, code: int) -> bytes | None:
-    """libmilter ignores macros for L and B (S7), so a child known to be a libmilter program goes without."""
+def _content_macros(state: State, child: Child, part: Part, content: Content, code: int) -> bytes | None:
+    """libmilter ignores macros for L and B (S7), so a child known to be a libmilter program goes without.
+
+    Others get them when they change: what a packet defines holds until it is defined anew. Sendmail has none
+    for these commands (S25).
+    """
     received = content.macros.get(code)
     if received is None or child.falls_silent:
         return None
+    if child.plan.pipelining != LOCK_STEP:
+        if part.content_macros.get(code) == received:
+            return None
+        part.content_macros[code] = received
     return _macros_for(state, child, received)
 
 
@@ -239,7 +247,10 @@ def _send_headers(state: State, child: Child, part: Part, source: Source, conten
     frames = source.header_frames(start, end, strip=strip)
     part.headers_sent = end
     child.queued += sum(map(len, frames))
-    child.send_ahead(frames, _content_macros(state, child, content, command.HEADER), state.now)
+    received = _content_macros(state, child, part, content, command.HEADER)
+    if received is not None:
+        child.out.append(received)
+    child.send_ahead(frames, state.now)
     return True
 
 
@@ -259,7 +270,7 @@ def _send_body(state: State, child: Child, part: Part, source: Source, content: 
         return False
     part.offset += len(chunk)
     child.queued += len(chunk)
-    received = _content_macros(state, child, content, command.BODY)
+    received = _content_macros(state, child, part, content, command.BODY)
     if received is not None:
         child.out.append(received)
     child.send(frame(command.BODY, chunk), command.BODY, None, state.now)

@@ -22,6 +22,7 @@ class Part:
         "because",
         "candidates",
         "considered",
+        "content_macros",
         "delivered",
         "detail",
         "edits",
@@ -62,6 +63,8 @@ class Part:
         self.original = True
         """It was given the message as the MTA sent it."""
         self.headers_sent = 0
+        self.content_macros: dict[int, bytes] = {}
+        """The MACRO frames for HEADER and BODY that it has been sent, as the MTA sent them."""
         self.flowing = False
         """Content is being sent to it, until there is no more for now."""
         self.fed = 0

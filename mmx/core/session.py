@@ -253,6 +253,8 @@ class Session:
         moves = False
         while state.inbox and state.owed is None:
             received = state.inbox.popleft()
+            if received == state.macros.get(command.HEADER):
+                continue  # Postfix repeats them before each header
             commands.take(state, received)
             code = received[CODE]
             moves = moves or code != command.MACRO

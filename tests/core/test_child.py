@@ -217,16 +217,16 @@ def test_a_refusal_belongs_to_one_event() -> None:
 
 
 class TestAhead:
-    def test_headers_are_put_out_together_each_behind_its_macros(self) -> None:
+    def test_headers_are_put_out_together(self) -> None:
         child = up()
-        child.send_ahead([b"1", b"2"], b"m", 100.0)
-        assert child.out == [b"m", b"1", b"m", b"2"]
+        child.send_ahead([b"1", b"2"], 100.0)
+        assert child.out == [b"1", b"2"]
         assert owed(child) == [(command.HEADER, True)] * 2
         assert (child.wanted, child.since, child.deadline) == (2, 100.0, 340.0)
 
     def test_headers_that_are_not_answered_leave_nothing_due(self) -> None:
         child = up(option.NR_HDR)
-        child.send_ahead([b"1", b"2"], None, 100.0)
+        child.send_ahead([b"1", b"2"], 100.0)
         assert (child.out, owed(child), child.deadline) == ([b"1", b"2"], [], inf)
 
     @pytest.mark.parametrize(("mode", "room"), [(LOCK_STEP, 1), (HEADERS, 255), (WHOLE, 255)])
@@ -236,7 +236,8 @@ class TestAhead:
         assert child.room_ahead(command.HEADER) == room
 
     def test_room_for_what_is_not_answered(self) -> None:
-        assert up(option.NR_HDR).room_ahead(command.HEADER) > 1
+        assert up(option.NR_HDR, pipelining=HEADERS).room_ahead(command.HEADER) > 1
+        assert up(option.NR_HDR, pipelining=LOCK_STEP).room_ahead(command.HEADER) == 1
 
 
 class TestWaiting:

@@ -182,8 +182,19 @@ class TestHeaders:
             play >> "M> BODY x" << "a> BODY x" << "M< CONTINUE"
             play >> "M> EOM"
 
-    def test_macros_of_content_are_passed_on(self) -> None:
+    def test_macros_of_content_are_passed_on_when_they_change(self) -> None:
         with Playbook("macros: shown", "start: data", "child a: pipelining=headers") as play:
             play >> "M> MACRO HEADER i=1"
             play >> "M> HEADER X v"
-            play >> "M> EOM" << "a> MACRO HEADER i=1" << "a> HEADER X v" << "a> EOH"
+            play >> "M> HEADER Y v"
+            piece = 'BODY "x"*32768'
+            play >> f"M> {piece}"
+            claimed = ("MACRO HEADER i=1", "HEADER X v", "HEADER Y v", "EOH", piece)
+            for line in claimed:
+                play << f"a> {line}"
+            for _ in range(4):
+                play >> "a< CONTINUE"
+            play >> "M> MACRO BODY i=2"
+            play >> f"M> {piece}" << "a> MACRO BODY i=2" << f"a> {piece}"
+            play >> "a< CONTINUE"
+            play >> f"M> {piece}" << f"a> {piece}"

@@ -286,6 +286,15 @@ def test_a_child_that_ends_a_message_early_is_connected_to_anew(tempfail: Rig) -
         assert len(tempfail.children[0].connections) == links
 
 
+def test_macros_of_headers_are_told_once(tempfail: Rig) -> None:
+    for side in (DIRECT, MMX):
+        tempfail.run(Script("difference", (BENIGN,), ONE), side)
+        packets = tempfail.children[0].connections[0].packets
+        headers = sum(code == "L" for code, _ in packets)
+        macros = sum(code == "D" and data[:1] == b"L" for code, data in packets)
+        assert (headers > 1, macros) == (True, headers if side == DIRECT else 1)
+
+
 def test_a_refused_session_is_over_for_all_children(tempfail: Rig) -> None:
     """Postfix still asks an earlier child at MAIL after a later one refused HELO; mmx hears no more then."""
     discarding, refusing = (
