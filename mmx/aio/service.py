@@ -1,7 +1,7 @@
 """The life of the daemon: start, reload, stop.
 
-Start       spool checked, listeners bound, connections accepted, hands shaken with every child, READY to
-systemd.
+Start       spool checked, listeners and HTTP bound, connections accepted, hands shaken with every child,
+            READY to systemd.
             What is missing ends the start with an exit code and a text that says what to do; a child that
             is missing does not, it is only a warning.
 SIGHUP      the settings are read again. If they are wrong, or something they need cannot be had, everything
@@ -27,13 +27,16 @@ from mmx.aio.access import complaints, own_account
 from mmx.aio.dns_lists import MAX_ASKED
 from mmx.aio.dns_query import require_dnspython
 from mmx.aio.handshake import shake_hands
+from mmx.aio.http_server import HttpServer
 from mmx.aio.limits import PER_OBSERVATION, connection_limit, raise_descriptor_limit, session_limit
 from mmx.aio.listeners import Listeners
 from mmx.aio.lookout import Lookout
 from mmx.aio.main_cf import read_main_cf
 from mmx.aio.notify import Notifier
+from mmx.aio.pages import routes
 from mmx.aio.plan import complaints as plan_complaints
 from mmx.aio.plan import make_chain
+from mmx.aio.readiness import Standing
 from mmx.aio.sessions import Sessions
 from mmx.aio.spool import check_directory
 from mmx.core.action import Loss
@@ -121,8 +124,10 @@ class Service:
         chain = await self._make_chain(settings)
         self._sessions = Sessions(settings, chain, loop=loop, **self._bounds(settings, chain))
         self._listeners = Listeners(self._sessions.accept, self._sessions.has_room)
+        self._http = HttpServer(routes(standing=self._standing, status=self.status), loop)
         try:
             await self._listeners.start(settings)
+            self._http.serve(await self._http.open(settings.metrics))
             _log.info("listening on %s", ", ".join(self._listeners.names))
             count = len(chain.children)
             self._sessions.history.reload(f"started, children: {count}", self._started, succeeded=True)
@@ -160,6 +165,7 @@ class Service:
         if len(self._sessions):
             _log.info("stopping: %d sessions are open", len(self._sessions))
         await self._sessions.drain(self._settings.limits.drain_timeout)
+        self._http.close()
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
@@ -212,7 +218,13 @@ class Service:
         if settings.spool_directory != self._settings.spool_directory:
             check_directory(Path(settings.spool_directory))
         chain = await self._make_chain(settings)
-        await self._listeners.change(settings)
+        http = await self._http.open(settings.metrics)
+        try:
+            await self._listeners.change(settings)
+        except MmxError:
+            http.close()
+            raise
+        self._http.serve(http)
         changes = describe_change(self._sessions.chain, chain)
         self._sessions.change(settings, chain, **self._bounds(settings, chain))
         if settings.log != self._settings.log:
@@ -246,6 +258,11 @@ class Service:
         sessions = session_limit(settings.limits.max_sessions, descriptors=descriptors, children=children)
         connections = connection_limit(sessions, descriptors=descriptors, children=children)
         return {"max_sessions": sessions, "max_connections": connections}
+
+    def _standing(self) -> Standing:
+        outages = ((plan, self._sessions.outages.of(plan)) for plan in self._sessions.chain.children)
+        down = tuple((plan, outage.why) for plan, outage in outages if outage is not None)
+        return Standing(bool(self._listeners.names), self._settings_good, self._stop_asked, down)
 
     def status(self) -> Status:
         """A picture of the daemon, for people."""

@@ -167,7 +167,14 @@ def _mta_macros(top: Section) -> Macros:
 
 
 def _metrics(part: Section) -> MetricsSettings:
-    metrics = MetricsSettings(part.take("listen", values.nullable(values.address), DEFAULTS.metrics.listen))
+    default = DEFAULTS.metrics
+    metrics = MetricsSettings(
+        listen=part.take("listen", values.nullable(values.address), default.listen),
+        hosts=part.take("hosts", values.list_of(values.host), default.hosts),
+        max_connections=part.take("max_connections", values.integer(1, 1000), default.max_connections),
+        request_timeout=part.take("request_timeout", values.duration(), default.request_timeout),
+        idle_timeout=part.take("idle_timeout", values.duration(), default.idle_timeout),
+    )
     part.finish()
     return metrics
 

@@ -8,7 +8,7 @@ from itertools import combinations
 from mmx.settings.catalog import MILTERS, milter_of
 from mmx.settings.chain_checks import check_chain
 from mmx.settings.condition_checks import check_conditions
-from mmx.settings.endpoint import InetEndpoint, UnknownEndpoint, same_place
+from mmx.settings.endpoint import InetEndpoint, UnknownEndpoint, is_loopback, same_place
 from mmx.settings.model import ChildSettings, Settings
 from mmx.settings.section import Findings
 from mmx.settings.values import did_you_mean
@@ -17,6 +17,7 @@ from mmx.settings.values import did_you_mean
 def check(settings: Settings, findings: Findings) -> None:
     """Note every error and warning that concerns more than one key."""
     _check_listeners(settings, findings)
+    _check_http(settings, findings)
     _check_names(settings, findings)
     for child in settings.children:
         _check_child(child, settings, findings)
@@ -24,7 +25,6 @@ def check(settings: Settings, findings: Findings) -> None:
     _tell_what_was_found(settings, findings)
     check_chain(settings, findings)
     check_conditions(settings, findings)
-    _warn_of_what_is_not_built(settings, findings)
     if not settings.chain:
         findings.warn("children", "", "no child is in the chain", "until one is, all mail passes unfiltered")
 
@@ -42,6 +42,20 @@ def _check_listeners(settings: Settings, findings: Findings) -> None:
         findings.warn(
             "socket_mode", value, "every local user can talk to mmx", 'prefer "0660" and socket_group'
         )
+
+
+def _check_http(settings: Settings, findings: Findings) -> None:
+    listen = settings.metrics.listen
+    if listen is not None and not is_loopback(listen.host):
+        message = "whoever reaches this address can read metrics and status: there is no password"
+        findings.warn(
+            "metrics.listen", str(listen).removeprefix("inet:"), message, "let only Prometheus reach it"
+        )
+    for listener in settings.listeners:
+        if listen is not None and same_place(listen, listener.endpoint):
+            findings.refuse(
+                "metrics.listen", str(listen), "mmx listens for the MTA there", "choose another port"
+            )
 
 
 def _check_names(settings: Settings, findings: Findings) -> None:
@@ -110,8 +124,3 @@ def _check_pairs(settings: Settings, findings: Findings) -> None:
             findings.warn(
                 f"children.{other.name}.endpoint", str(other.endpoint), message, "remove one of the two"
             )
-
-
-def _warn_of_what_is_not_built(settings: Settings, findings: Findings) -> None:
-    if settings.metrics.listen is not None:
-        findings.warn("metrics.listen", "", "not built yet: no metrics are served")

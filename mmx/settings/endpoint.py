@@ -105,6 +105,14 @@ def parse_address(text: str) -> InetEndpoint:
     return _inet(text.removeprefix("inet:"))
 
 
+def parse_host(text: str) -> str:
+    """Read a host name or an address, in brackets or not; raises InvalidValueError."""
+    try:
+        return _host(text if ":" not in text or text.startswith("[") else f"[{text}]")
+    except InvalidValueError as error:
+        raise InvalidValueError(error.message, "write a name or an address, without a port") from None
+
+
 def same_place(one: ChildEndpoint, other: ChildEndpoint) -> bool:
     """Tell whether two endpoints certainly reach the same socket, however each is spelt."""
     if isinstance(one, UnixEndpoint) and isinstance(other, UnixEndpoint):

@@ -227,11 +227,21 @@ class Limits:
     backlog: int = 4096
 
 
+DEFAULT_HTTP: Final = InetEndpoint("127.0.0.1", 9850)
+
+
 @dataclass(frozen=True, slots=True)
 class MetricsSettings:
-    """Where metrics are served over HTTP; None: nowhere."""
+    """Where metrics and the status page are served over HTTP; `listen` None: nowhere."""
 
-    listen: InetEndpoint | None = None
+    listen: InetEndpoint | None = DEFAULT_HTTP
+    # Names beside localhost and the address by which a browser may ask for pages.
+    hosts: tuple[str, ...] = ()
+    max_connections: int = 16
+    # A request from its first byte, or an answer that is being taken.
+    request_timeout: float = 10 * SECONDS
+    # Between two requests of one connection.
+    idle_timeout: float = 2 * MINUTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ _UNIX: Final = "(unix|local):/.*[^/]"
 _MACRO: Final = r"[A-Za-z_]|\{[A-Za-z0-9_]{2,64}\}"
 _INET: Final = r"inet:([0-9]+@.+|.+:[0-9]+)"
 # Fields of type int that are numbers of something, not of bytes.
-_COUNTS: Final = frozenset({"max_observations", "max_sessions", "backlog"})
+_COUNTS: Final = frozenset({"max_observations", "max_sessions", "backlog", "max_connections"})
 _STRING: Final[Schema] = {"type": "string", "minLength": 1}
 _STRINGS: Final[Schema] = {"type": "array", "items": _STRING}
 

@@ -103,9 +103,7 @@ def _rows(settings: Settings) -> Iterator[Row]:
     yield ("spool_directory",), quoted(settings.spool_directory)
     yield ("mta_macros",), None
     yield from _macros(("mta_macros",), settings.mta_macros)
-    yield ("metrics",), None
-    listen = settings.metrics.listen
-    yield ("metrics", "listen"), "null" if listen is None else quoted(str(listen).removeprefix("inet:"))
+    yield from _metrics(settings)
     yield ("name_in_reply",), _scalar(settings.name_in_reply)
     yield ("children_header",), _scalar(settings.children_header)
     yield ("log",), None
@@ -132,6 +130,17 @@ def _rows(settings: Settings) -> Iterator[Row]:
     yield ("children",), None
     for child in settings.children:
         yield from _child(child)
+
+
+def _metrics(settings: Settings) -> Iterator[Row]:
+    metrics = settings.metrics
+    yield ("metrics",), None
+    listen = metrics.listen
+    yield ("metrics", "listen"), "null" if listen is None else quoted(str(listen).removeprefix("inet:"))
+    yield ("metrics", "hosts"), _strings(metrics.hosts)
+    yield ("metrics", "max_connections"), _scalar(metrics.max_connections)
+    yield ("metrics", "request_timeout"), quoted(format_duration(metrics.request_timeout))
+    yield ("metrics", "idle_timeout"), quoted(format_duration(metrics.idle_timeout))
 
 
 def _limits(settings: Settings) -> Iterator[Row]:

@@ -20,6 +20,7 @@ from mmx.settings.endpoint import (
     parse_address,
     parse_child_endpoint,
     parse_endpoint,
+    parse_host,
 )
 from mmx.settings.units import format_duration, parse_duration, parse_mode, parse_size
 
@@ -148,6 +149,11 @@ def child_endpoint(node: Node) -> ChildEndpoint:
 def address(node: Node) -> InetEndpoint:
     """HOST:PORT."""
     return text_as(node, parse_address)
+
+
+def host(node: Node) -> str:
+    """A host name, or an address."""
+    return text_as(node, parse_host)
 
 
 def directory(node: Node) -> str:

@@ -17,7 +17,7 @@ def start(directory: Path, name: str = "mmx.sock") -> subprocess.Popen[str]:
     file = directory / f"{name}.yaml"
     file.write_text(
         f"listen: unix:{directory}/{name}\n"
-        "socket_group: null\ndetect: false\n"
+        "socket_group: null\ndetect: false\nmetrics: {listen: null}\n"
         f"spool_directory: {directory}\n"
         f"children: {{gone: {{endpoint: 'unix:{directory}/gone.sock'}}}}\n"
     )

@@ -43,11 +43,18 @@ class Daemon:
         self.manager.setblocking(False)
         self.told: list[str] = []
 
-    def write(self, children: Iterable[FakeChild | Path], *more: str, listen: Path | None = None) -> None:
+    def write(
+        self,
+        children: Iterable[FakeChild | Path],
+        *more: str,
+        listen: Path | None = None,
+        http: str = "null",
+    ) -> None:
         lines = [
             f"listen: unix:{listen or self.socket}",
             "socket_group: null",
             "detect: false",
+            f"metrics: {{listen: {http}}}",
             f"spool_directory: {self.directory}",
             *more,
             "children:",

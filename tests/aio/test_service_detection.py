@@ -11,7 +11,7 @@ from mmx.aio.service import Service
 from mmx.errors import TemporaryError
 from mmx.settings.endpoint import UnixEndpoint, unknown_endpoint
 from mmx.settings.load import Loaded
-from mmx.settings.model import ChildSettings, Listener, Settings
+from mmx.settings.model import ChildSettings, Listener, MetricsSettings, Settings
 from tests.aio.peers import CONTINUE, FakeChild, FakeMta, until
 
 NEWS = "found rspamd: joins at the next reload"
@@ -40,6 +40,7 @@ def loaded(directory: Path, *children: ChildSettings) -> Loaded:
     settings = Settings(
         listeners=(Listener("mta", endpoint),),
         socket_group=None,
+        metrics=MetricsSettings(listen=None),
         spool_directory=str(directory),
         detect_interval=0.01,
         children=children,

@@ -50,6 +50,7 @@ class Mmx:
             "socket_mode": "0666",
             "default_action": "tempfail",
             "detect": False,
+            "metrics": {"listen": None},
             "spool_directory": str(self.directory),
             "children": {name: dict(child) for name, child in children.items()},
             "order": list(children),

@@ -130,6 +130,16 @@ LIMITS = st.builds(
 )
 
 
+METRICS = st.builds(
+    MetricsSettings,
+    listen=st.none() | INET,
+    hosts=st.lists(HOSTS, max_size=2).map(tuple),
+    max_connections=st.integers(1, 1000),
+    request_timeout=DURATIONS,
+    idle_timeout=DURATIONS,
+)
+
+
 @st.composite
 def settings(draw: st.DrawFn) -> Settings:
     names = draw(st.lists(NAMES | st.sampled_from(list(MILTERS)), unique=True, max_size=4))
@@ -156,7 +166,7 @@ def settings(draw: st.DrawFn) -> Settings:
         limits=draw(LIMITS),
         spool_directory=draw(PATHS),
         mta_macros=draw(macros(st.none() | MACRO_LISTS)),
-        metrics=MetricsSettings(draw(st.none() | INET)),
+        metrics=draw(METRICS),
         name_in_reply=draw(st.booleans()),
         status=StatusSettings(draw(st.booleans()), draw(DURATIONS)),
         children_header=draw(st.none() | st.just("X-Mmx-Children")),

@@ -111,7 +111,8 @@ limits:
   backlog: 7
 spool_directory: /tmp/spool
 mta_macros: {connect: [j], helo: null}
-metrics: {listen: "127.0.0.1:9850"}
+metrics:
+  {listen: "127.0.0.1:9", hosts: [a.example], max_connections: 3, request_timeout: 2s, idle_timeout: 3s}
 name_in_reply: yes
 children_header: X-Mmx-Children
 log: {format: json, level: debug, to: syslog}
@@ -178,7 +179,7 @@ def test_every_key_is_read() -> None:
         limits=Limits(60, 120, 3, 4, 5, 1 << 20, 2 << 20, 3 << 20, 4 << 20, 5 << 20, 8, 6, 7),
         spool_directory="/tmp/spool",
         mta_macros=Macros(connect=("j",)),
-        metrics=MetricsSettings(InetEndpoint("127.0.0.1", 9850)),
+        metrics=MetricsSettings(InetEndpoint("127.0.0.1", 9), ("a.example",), 3, 2.0, 3.0),
         name_in_reply=True,
         children_header="X-Mmx-Children",
         log=LogSettings(LogFormat.JSON, LogLevel.DEBUG, LogTarget.SYSLOG),

@@ -84,8 +84,8 @@ def test_names_that_are_known() -> None:
             'a.yaml:3: socket_mode: 0662: every local user can talk to mmx; prefer "0660" and socket_group',
         ),
         (
-            "metrics: {listen: 'localhost:9'}",
-            "a.yaml:3: metrics.listen: not built yet: no metrics are served",
+            "metrics: {listen: '0.0.0.0:9850'}",
+            "a.yaml:3: metrics.listen: 0.0.0.0:9850: whoever reaches this address can read metrics",
         ),
     ],
 )

@@ -1,0 +1,91 @@
+"""The pages as a running daemon gives them."""
+
+import logging
+import socket
+from pathlib import Path
+
+import pytest
+
+from mmx.aio.http import Request
+from mmx.aio.notify import Notifier
+from mmx.aio.pages import routes
+from mmx.aio.readiness import Standing
+from mmx.aio.service import Service
+from mmx.errors import UnavailableError
+from mmx.observe.status import Status
+from mmx.observe.style import STYLE
+from mmx.settings.load import load
+from tests.aio.http_client import fetch, free_port
+from tests.aio.peers import FakeChild, until
+from tests.aio.test_service import Daemon
+
+
+def never() -> Standing:
+    raise AssertionError
+
+
+def nothing() -> Status:
+    raise AssertionError
+
+
+def test_the_style_and_health_ask_for_nothing() -> None:
+    table = routes(standing=never, status=nothing)
+    style = table["/style.css"](Request("/style.css"))
+    assert (style.body, style.content_type) == (STYLE.encode(), "text/css; charset=utf-8")
+    assert table["/-/healthy"](Request("/-/healthy")).status == 200
+
+
+async def test_a_running_daemon_shows_itself(directory: Path, child: FakeChild) -> None:
+    daemon, port = Daemon(directory), free_port()
+    daemon.write([child], http=f"'127.0.0.1:{port}'")
+    async with daemon.running():
+        page = await fetch(port, "/")
+        assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        assert page.body.startswith(b"<!DOCTYPE html>")
+        assert b"http-equiv" not in page.body
+        assert b"http-equiv" in (await fetch(port, "/?renew")).body
+        assert (await fetch(port, "/-/healthy")).body == b"healthy\n"
+        assert (await fetch(port, "/-/ready")).body == b"ready\n"
+        assert (await fetch(port, "/nowhere")).status == 404
+
+
+async def test_a_required_child_that_is_down_is_named(directory: Path) -> None:
+    daemon, port = Daemon(directory), free_port()
+    daemon.write([directory / "gone.sock"], http=f"'127.0.0.1:{port}'")
+    async with daemon.running() as service:
+        answer = await fetch(port, "/-/ready")
+        assert answer.status == 503
+        assert b"child gone is down: missing" in answer.body
+        daemon.write([directory / "gone.sock"], "default_action: accept", http=f"'127.0.0.1:{port}'")
+        service.reload()
+        await until(lambda: service._settings.children[0].default_action.unreachable == "accept")
+        assert (await fetch(port, "/-/ready")).status == 200
+
+
+async def test_a_reload_moves_the_address_or_keeps_all(
+    directory: Path, child: FakeChild, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    daemon, port, other = Daemon(directory), free_port(), free_port()
+    daemon.write([child], http=f"'127.0.0.1:{port}'")
+    async with daemon.running() as service:
+        daemon.write([child], http=f"'127.0.0.1:{other}'")
+        service.reload()
+        await until(lambda: "no longer serving HTTP" in caplog.text)
+        assert (await fetch(other, "/-/ready")).status == 200
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            daemon.write([child], http=f"'127.0.0.1:{taken.getsockname()[1]}'")
+            service.reload()
+            await until(lambda: "set metrics.listen to another address" in caplog.text)
+            answer = await fetch(other, "/-/ready")
+            assert (answer.status, b"the last reload failed" in answer.body) == (503, True)
+
+
+async def test_a_port_that_is_taken_ends_the_start(directory: Path, child: FakeChild) -> None:
+    daemon = Daemon(directory)
+    daemon.manager.close()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        daemon.write([child], http=f"'127.0.0.1:{taken.getsockname()[1]}'")
+        with pytest.raises(UnavailableError, match=r"metrics\.listen") as raised:
+            await Service(load(daemon.file), daemon.file, Notifier({})).run()
+    assert raised.value.exit_code == 69
