@@ -22,7 +22,12 @@ from mmx.tools import explain
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = (
     *("choose-which-mail-a-child-sees", "filter-mail-of-users", "greylist-only-what-needs-it"),
-    *("put-milters-in-order", "spare-slow-scanners", "filter-for-some-recipients", "try-a-milter-out"),
+    *(
+        "put-milters-in-order",
+        "spare-slow-scanners",
+        "filter-for-some-recipients",
+        "try-a-milter-without-effect",
+    ),
     *("come-from-milter-manager", "choose-default-actions", "run-scanners-together"),
 )
 BLOCK = re.compile(r"```(yaml|console)\n(.*?)```", re.DOTALL)

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str], loader: Loader | None = None) -> int:
         print(f"warning: the MTA does not send the macro {name}: no list names it", file=sys.stderr)
     explanations = explained(
         settings.children,
-        {plan.name: plan for plan in chain.children},
+        {plan.name: plan for plan in chain.everybody},
         {outcome.name: outcome for outcome in play.outcomes},
     )
     print(json_of(explanations) if options.json else text_of(explanations), end="")

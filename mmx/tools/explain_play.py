@@ -5,6 +5,9 @@ the settings; its children are played: each is connected to at once, wants every
 pass. After each event one looks at what the session has made of each child: connected to, left out and why,
 or not decided yet.
 
+A child that only observes is shown a message when it has had its answer. Its condition is asked then, of the
+same facts, so here it is played as the last of the chain.
+
 What an earlier child would really say cannot be known, so `after` is left out of the played chain and told
 beside the outcome.
 """
@@ -61,12 +64,12 @@ class Play:
         self._look_up = look_up
         self._children: dict[int, _PlayedChild] = {}
         self._connected: set[int] = set()
-        plans = tuple(replace(plan, after=None) for plan in chain.children)
+        plans = tuple(replace(plan, after=None) for plan in chain.everybody)
         knowledge = Knowledge()
         for plan in plans:
             knowledge.learn(plan.name, _WANTS_ALL)
         self._session = Session(
-            replace(chain, children=plans),
+            replace(chain, children=plans, observed=()),
             name="explain",
             now=0.0,
             knowledge=knowledge,
@@ -85,7 +88,7 @@ class Play:
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """Of each child of the chain, in order."""
+        """Of each child of the chain, in order, then of those that observe."""
         return list(self._outcomes.values())
 
     def _play(self, step: Step) -> None:

@@ -51,18 +51,21 @@ def json_of(explanations: Sequence[Explained]) -> str:
 def _why_not_in_chain(child: ChildSettings) -> str:
     if not child.enabled:
         return "enabled: no"
-    return "it was not found, and has no endpoint" if child.endpoint is None else f"mode: {child.mode.value}"
+    return "it was not found, and has no endpoint"
 
 
 def _explained(plan: ChildPlan, outcomes: Mapping[str, Outcome], child: ChildSettings) -> Explained:
     outcome = outcomes[plan.name]
-    # What an earlier child has to say first is known at MAIL, where all that it said before counts, or later.
-    event = command.NAMES[command.MAIL] if plan.after and outcome.event in _GREETING else outcome.event
-    notes = []
+    event = outcome.event
+    notes: list[str] = []
     if outcome.runs is not False:
         notes += _notes(plan, outcome, outcomes)
-        if child.mode is Mode.OBSERVE:
-            notes.append("mode: observe: what it says is logged and has no effect")
+    if outcome.runs and child.mode is Mode.OBSERVE:
+        event = command.NAMES[command.EOM]
+        notes.append("mode: observe: it is shown the message when that has had its answer, without effect")
+    elif outcome.runs and plan.after and event in _GREETING:
+        # What an earlier child has to say first is known at MAIL, or later.
+        event = command.NAMES[command.MAIL]
     return Explained(plan.name, outcome.runs, event, outcome.why, tuple(notes))
 
 

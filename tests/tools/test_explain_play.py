@@ -11,7 +11,7 @@ from mmx.core.condition import Truth
 from mmx.core.joints import All, Named, Not, Part
 from mmx.core.message_tests import Addresses, Authenticated, Header, Helo, Recipient, Sender, SizeAbove
 from mmx.core.patterns import Patterns
-from mmx.core.plan import After, Chain, ChildPlan
+from mmx.core.plan import After, Chain, ChildPlan, ObservedPlan
 from mmx.tools.explain_mail import Mail, Message
 from mmx.tools.explain_play import Outcome, Play
 
@@ -192,3 +192,12 @@ def test_listener_and_stress_are_those_of_the_session() -> None:
     plan = ChildPlan("child", when=Noting(Patterns([b"x"])))
     Play(Chain(children=(plan,)), MAIL, asked_of_nobody, listener="submission", stressed=True)
     assert set(seen) == {("submission", True)}
+
+
+def test_a_child_that_observes_is_asked_the_same() -> None:
+    plan = ChildPlan("child", when=Sender("sender", addresses(b"a@example.net")))
+    chain = Chain(children=(ChildPlan("first"),), observed=(ObservedPlan(plan, frozenset({"first"})),))
+    first, child = Play(chain, MAIL, asked_of_nobody).outcomes
+    assert (first.runs, child.runs, child.why) == (True, True, "sender: a@example.net is in the list")
+    (_, child) = Play(chain, replace(MAIL, sender="b@example.net"), asked_of_nobody).outcomes
+    assert not child.runs

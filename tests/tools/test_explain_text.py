@@ -33,11 +33,11 @@ def test_what_limits_a_child_stands_below() -> None:
     )
     outcome = Outcome("child", True, "MAIL", "", recipients=("<a@b>", "<c@d>"))
     assert explain(plan, outcome, mode=Mode.OBSERVE).splitlines() == [
-        "child: runs, from MAIL on",
+        "child: runs, from EOM on",
         "    recipients: it is shown <a@b>, <c@d>",
         "    max_size: a message of more than 1MiB is taken from it",
         "    verdicts: quarantine as accept, reject as tempfail",
-        "    mode: observe: what it says is logged and has no effect",
+        "    mode: observe: it is shown the message when that has had its answer, without effect",
     ]
     outcome.leaves = "max_size: more than 10 bytes, from body on"
     assert "    it is taken out again: max_size: more than 10 bytes, from body on\n" in explain(plan, outcome)
@@ -61,12 +61,10 @@ def test_children_outside_the_chain_say_why() -> None:
     children = [
         ChildSettings("a", PLACE, enabled=False),
         ChildSettings("b"),
-        ChildSettings("c", PLACE, mode=Mode.OBSERVE),
     ]
     assert text_of(explained(children, {}, {})).splitlines() == [
         "a: does not run: enabled: no",
         "b: does not run: it was not found, and has no endpoint",
-        "c: does not run: mode: observe",
     ]
 
 
