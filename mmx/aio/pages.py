@@ -29,7 +29,7 @@ def routes(*, standing: Callable[[], Standing], status: Callable[[], Status]) ->
 def _status_page(status: Callable[[], Status]) -> Handler:
     def show(request: Request) -> Response:
         text = page(status(), renews=request.query == "renew")
-        return Response(body=text.encode(), content_type="text/html; charset=utf-8")
+        return Response(body=text.encode("utf-8", "replace"), content_type="text/html; charset=utf-8")
 
     return show
 

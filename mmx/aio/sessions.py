@@ -156,7 +156,7 @@ class Sessions:
         self.observers.most = settings.limits.max_observations
         self.reach.keep_only(chain.everybody)
         self.history.keep_only(
-            (plan.name for plan in chain.children), keeps_addresses=settings.status.addresses
+            (plan.name for plan in chain.everybody), keeps_addresses=settings.status.addresses
         )
         self.dns_lists.change(settings.dnsbl.timeout)
         for driver in self._drivers:
@@ -238,6 +238,7 @@ class Sessions:
 
     def _observed(self, record: ObservedRecord) -> None:
         _log.info(observed_line(record))
+        self.history.observed(record, time.time())
 
     def ended(self, driver: Driver) -> None:
         self._drivers.discard(driver)

@@ -41,14 +41,16 @@ def take(
     view = sessions.history.view(at)
     open_sessions = tuple(sessions.open_sessions())
     conditions = {child.name: child.when for child in loaded.settings.children}
+    observing = {plan.child.name for plan in sessions.chain.observed}
     waits = waits_of(open_sessions)
     children = tuple(
         replace(
             _child(plan, sessions, waits.get(plan.name, Waits()), at=at, view=view),
             origin=loaded.origins.get(f"children.{plan.name}.endpoint", ""),
             when=", ".join(conditions.get(plan.name, ())),
+            observes=plan.name in observing,
         )
-        for plan in sessions.chain.children
+        for plan in sessions.chain.everybody
     )
     return Status(
         at=at,

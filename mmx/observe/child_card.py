@@ -57,7 +57,8 @@ def _facts(child: ChildStatus) -> Markup:
         "Known from": child.origin,
         "Sees": _SEES.get(child.content, child.content),
         "When": child.when,
-        "Default action": child.default_action,
+        "Default action": "" if child.observes else child.default_action,
+        "Effect on mail": "none, it only observes" if child.observes else "",
         "Connected": plural(child.connections, "session"),
         "Waited for by": waiting,
     }

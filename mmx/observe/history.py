@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from mmx.core.action import ChildFailed, MessageRecord
+from mmx.core.action import ChildFailed, MessageRecord, ObservedRecord
 from mmx.observe.latency import NO_MESSAGES, Latency, LatencyRing
 from mmx.observe.log import escape
 
@@ -159,6 +159,13 @@ class History:
             client=escape(record.client) if keeps else "",
             sender=escape(record.sender) if keeps else "",
         )
+
+    def observed(self, record: ObservedRecord, now: float) -> None:
+        """A child that only observes is done with a message."""
+        child = self._child(record.child)
+        child.verdicts[record.verdict] += 1
+        if record.stage:
+            child.latency.add(record.seconds, int(now // _MINUTE))
 
     def failure(self, failed: ChildFailed, now: float) -> None:
         """A child failed in a session."""

@@ -46,10 +46,14 @@ def state_of(child: ChildStatus) -> str:
 
 
 def chain(children: Sequence[ChildStatus]) -> Markup:
-    """The chain in order."""
-    bottom = _TOP + _STEP * (len(children) + 1)
-    stations = [_station(child, _TOP + _STEP * place) for place, child in enumerate(children, 1)]
-    names = ", ".join(f"{child.name} ({state_of(child)})" for child in children)
+    """The chain in order, and below it the children that observe."""
+    in_chain = [child for child in children if not child.observes]
+    observing = [child for child in children if child.observes]
+    bottom = _TOP + _STEP * (len(in_chain) + 1)
+    stations = [_station(child, _TOP + _STEP * place) for place, child in enumerate(in_chain, 1)]
+    aside = [_station(child, bottom + _STEP * place) for place, child in enumerate(observing, 1)]
+    names = ", ".join(f"{child.name} ({state_of(child)})" for child in in_chain)
+    end = bottom + _STEP * len(aside)
     return tag(
         "svg",
         lines(
@@ -57,9 +61,11 @@ def chain(children: Sequence[ChildStatus]) -> Markup:
             _end(_TOP, "Postfix"),
             *(lines(_ARROW, station) for station in stations),
             _ARROW,
+            tag("path", d=f"M{_LINE} {bottom} V{end}", class_="aside") if aside else "",
             _end(bottom, "Postfix delivers, holds or refuses"),
+            *(lines("; to observe: ", station) for station in aside),
         ),
-        viewBox=f"0 0 {_WIDTH} {bottom + 26}",
+        viewBox=f"0 0 {_WIDTH} {end + 26}",
         class_="chain",
         role="group",
         aria_label=f"The chain in order: {names or 'no children'}",
@@ -91,6 +97,8 @@ def _station(child: ChildStatus, y: int) -> Markup:
 
 
 def _told(child: ChildStatus, state: str) -> str:
+    if child.observes and state == UP:
+        return "observes, without effect on mail"
     if state == DOWN:
         return f"down: {child.why.partition(':')[0]}"
     if state == "slow":

@@ -28,17 +28,15 @@ def _own(status: Status) -> Iterator[str]:
             f"{plural(status.session_count, 'session')} are open, the most there may be: "
             "mail of others is refused with 451."
         )
-    if not status.children:
+    if all(child.observes for child in status.children):
         yield "There are no children: mail passes unchecked."
 
 
 def _down(child: ChildStatus, now: float) -> str:
     if child.state != DOWN:
         return ""
-    return (
-        f"{child.name} has been down for {period(now - child.since)} ({child.why}). "
-        f"Default action: {child.default_action}."
-    )
+    effect = "It only observes." if child.observes else f"Default action: {child.default_action}."
+    return f"{child.name} has been down for {period(now - child.since)} ({child.why}). {effect}"
 
 
 def _failed(child: ChildStatus, now: float) -> str:

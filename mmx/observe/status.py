@@ -32,6 +32,8 @@ class ChildStatus:
     when: str = ""
     """Its conditions."""
     default_action: str = ""
+    observes: bool = False
+    """It is shown messages after their end, and has no effect on them."""
     connections: int = 0
     """Sessions with a connection to it."""
     waiting: int = 0
@@ -51,6 +53,7 @@ class Status:
     version: str
     listeners: tuple[str, ...] = ()
     children: tuple[ChildStatus, ...] = ()
+    """Those of the chain in order, then those that observe."""
     left_out: tuple[tuple[str, str], ...] = ()
     """Milters that are not in the chain, and why."""
     sessions: Mapping[str, int] = field(default_factory=dict)

@@ -108,6 +108,7 @@ span.word.quarantine, span.word.discard { background: var(--hold-ground); color:
 .chain a:hover .name, .chain a:focus .name { text-decoration: underline; }
 .chain .quiet { fill: var(--quiet); }
 .chain .line { stroke: var(--edge); stroke-width: 4; }
+.chain .aside { stroke: var(--edge); stroke-width: 3; stroke-dasharray: 3 5; }
 .chain .end { fill: var(--quiet); }
 .chain .station { fill: var(--card); stroke: var(--quiet); stroke-width: 3; }
 .chain .station.up { fill: var(--good); stroke: var(--good); }

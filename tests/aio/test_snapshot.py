@@ -68,6 +68,17 @@ async def test_a_child_is_up_once_it_was_met(directory: Path, child: FakeChild) 
         assert picture(running).history.decisions[0].verdict == "accept"
 
 
+async def test_a_child_that_observes_comes_last(directory: Path, child: FakeChild) -> None:
+    running = Running(directory, child.endpoint)
+    observer = replace(child_at("unix:/new"), mode=Mode.OBSERVE)
+    settings = replace(running.settings, children=(observer, *running.settings.children))
+    running.sessions.change(settings, make_chain(settings), max_sessions=10)
+    assert [(one.name, one.observes) for one in picture(running).children] == [
+        ("child", False),
+        ("new", True),
+    ]
+
+
 async def test_conditions_of_a_child(directory: Path, child: FakeChild) -> None:
     running = Running(directory, child.endpoint)
     assert picture(running).children[0].when == ""
@@ -115,7 +126,7 @@ async def test_what_is_left_out_of_the_chain(directory: Path, child: FakeChild) 
         detection=Detection(skipped=(Skipped("rspamd", "disabled"),)),
     )
     status = take(running.sessions, loaded, at=AT, started=AT, listeners=(), path="", settings_good=True)
-    in_chain = {plan.name for plan in make_chain(loaded.settings).children}
+    in_chain = {plan.name for plan in make_chain(loaded.settings).everybody}
     left_out = dict(status.left_out)
     assert left_out["off"] == "enabled: no"
     assert left_out["lost"] == "not found, and no endpoint"

@@ -123,6 +123,7 @@ def children(view: HistoryView) -> tuple[ChildStatus, ...]:
     made["clamav-milter"] = replace(down, content="original", default_action=action)
     made["milter-greylist"] = replace(made["milter-greylist"], when="remote, unauthenticated, s25r")
     made["rspamd"] = replace(made["rspamd"], waiting=3, oldest_wait=6.4, slow=True)
+    made["archive"] = replace(made["archive"], observes=True)
     return tuple(made.values())
 
 

@@ -41,6 +41,12 @@ def test_a_child_of_which_nothing_is_known() -> None:
     assert "Last errors" not in made
 
 
+def test_one_that_observes_has_no_default_action() -> None:
+    made = words(card("archive"))
+    assert "Effect on mail none, it only observes" in made
+    assert "Default action" not in made
+
+
 def test_its_conditions_if_it_has_any() -> None:
     assert "When remote, unauthenticated, s25r" in words(card("milter-greylist"))
     assert "When" not in words(card("rspamd"))

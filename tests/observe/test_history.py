@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mmx.core.action import ChildFailed, ChildRecord
+from mmx.core.action import ChildFailed, ChildRecord, ObservedRecord
 from mmx.core.child import Child
 from mmx.core.plan import ChildPlan
 from mmx.observe.history import DECISIONS_KEPT, ERRORS_KEPT, RELOADS_KEPT, ChildError, History, Reload
@@ -73,6 +73,17 @@ def test_a_child_that_was_not_asked_has_no_latency() -> None:
     history.message(replace(RECORD, children=(ChildRecord("a", "skipped", "", 0.0),)), NOW)
     assert history.view(NOW).of("a").hour.messages == 0
     assert history.view(NOW).of("a").verdicts == {"skipped": 1}
+
+
+def test_what_a_child_observed() -> None:
+    history = History()
+    seen = ObservedRecord("s", b"4X", "new", "reject", "EOM", b"550 no", 0, (), "accept", "", 0.3)
+    history.observed(seen, NOW)
+    history.observed(replace(seen, verdict="missed", stage=""), NOW)
+    view = history.view(NOW)
+    assert view.of("new").verdicts == {"reject": 1, "missed": 1}
+    assert view.of("new").hour.messages == 1
+    assert (view.verdicts, view.decisions) == ({}, ())
 
 
 def test_nothing_grows_without_end() -> None:

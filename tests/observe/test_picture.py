@@ -20,10 +20,13 @@ def paths(minutes: list[Latency], kind: str) -> list[str]:
 def test_the_chain_is_in_order() -> None:
     drawn = chain(status().children)
     names = re.findall(r'class="name">([^<]+)<', drawn)
+    assert names[-1] == "archive"
     assert names == [child.name for child in status().children]
     heights = [int(y) for y in re.findall(r'<circle cx="20" cy="(\d+)"', drawn)]
     assert heights == sorted(heights)
     assert drawn.index(">Postfix<") < drawn.index(">milter-greylist<") < drawn.index("delivers")
+    assert drawn.index("delivers") < drawn.index(">archive<")
+    assert "archive (" not in drawn
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,16 @@ def test_a_child_that_is_down() -> None:
     assert text == "clamav has been down for 5 min 12 s (refused: nobody). Default action: accept."
 
 
+def test_one_that_observes_and_is_down() -> None:
+    well, down = CHILD, replace(CHILD, name="new", state=DOWN, why="eof", since=NOW - 1, observes=True)
+    assert problems(replace(WELL, children=(well, down))) == [
+        "new has been down for 1 s (eof). It only observes."
+    ]
+    assert problems(replace(WELL, children=(replace(CHILD, observes=True),))) == [
+        "There are no children: mail passes unchecked."
+    ]
+
+
 def test_a_child_that_failed_a_moment_ago() -> None:
     assert told(failing(2)) == [
         "clamav failed a session 2 s ago at EOM (timeout), which took its default action tempfail."
