@@ -5,6 +5,8 @@
     mmx --show-config [--json]           print the effective settings, each with where it came from
     mmx demo [ARGUMENTS]                 see mmx at work with small milters of its own
     mmx explain --client ADDRESS ...     tell which children would see a mail, and why
+    mmx status, sessions, trace          see what the mmx that runs does
+    mmx reload, disable, enable, drain   change what it does
     mmx install [--dry-run] [--postfix]  make mmx a service of this host; `mmx uninstall` undoes it
 
 Exit codes are those of sysexits.h (mmx.errors); 0 when all is well. What is asked for goes to standard
@@ -18,6 +20,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -86,6 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     # What follows a command is for the command to understand, --help too.
+    for name, told in _STEERING.items():
+        commands.add_parser(name, help=told, add_help=False)
     commands.add_parser("demo", help="see mmx at work with small milters of its own", add_help=False)
     commands.add_parser("explain", help="tell which children would see a mail, and why", add_help=False)
     commands.add_parser("install", help="make mmx a service of this host", add_help=False)
@@ -168,7 +173,24 @@ def _uninstall(arguments: list[str]) -> int:
     return install.main("uninstall", arguments)
 
 
-_WITH_SETTINGS: Final = frozenset({"explain"})
+def _steer(verb: str, arguments: list[str]) -> int:
+    from mmx.tools import status, steer  # noqa: PLC0415  # likewise
+
+    main = status.main if verb in ("status", "sessions") else steer.main
+    return main(verb, arguments)
+
+
+_STEERING: Final = {
+    "status": "tell what the running mmx does",
+    "sessions": "list its open sessions",
+    "reload": "have it read its settings again, and wait for that",
+    "disable": "take a child out of its chain",
+    "enable": "put a child back",
+    "drain": "take a child out and wait until it has no message left",
+}
+"""Commands that ask the daemon."""
+
+_WITH_SETTINGS: Final = frozenset({"explain", *_STEERING})
 """Commands that read the settings: --config may stand before their word, too."""
 
 _COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
@@ -176,6 +198,7 @@ _COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "explain": _explain,
     "install": _install,
     "uninstall": _uninstall,
+    **{verb: partial(_steer, verb) for verb in _STEERING},
 }
 
 

@@ -119,6 +119,7 @@ class Driver:
         "mta",
         "name",
         "session",
+        "since",
     )
 
     def __init__(
@@ -128,6 +129,7 @@ class Driver:
         self.name = name
         self._surroundings = surroundings
         self._loop = loop
+        self.since = loop.time()
         self.has_served = False
         self.mta = surroundings.make_stream(self, accepted=True)
         self._links: dict[int, ChildLink] = {}

@@ -141,16 +141,19 @@ def _adopt(descriptor: int, name: str) -> Listener:
     return Listener(name, f"systemd:{name}", [sock])
 
 
-def bind_unix(path: str, access: Access) -> socket.socket:
-    """A unix socket bound to `path`, not listening yet, that only those of `access` may use."""
-    _make_way(path)
+def bind_unix(path: str, access: Access, setting: str = "listen") -> socket.socket:
+    """A unix socket bound to `path`, not listening yet, that only those of `access` may use.
+
+    `setting` is the key that the path comes from.
+    """
+    _make_way(path, setting)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     umask = os.umask(0o177)
     try:
         sock.bind(path)
     except OSError as error:
         sock.close()
-        raise _explain_bind(path, error) from error
+        raise _explain_bind(path, error, setting) from error
     finally:
         os.umask(umask)
     try:
@@ -162,31 +165,31 @@ def bind_unix(path: str, access: Access) -> socket.socket:
     return sock
 
 
-def _make_way(path: str) -> None:
+def _make_way(path: str, setting: str) -> None:
     """Remove a socket that a crash left behind; raise if there is anything else."""
     try:
         found = os.lstat(path)
     except FileNotFoundError:
         return
     except OSError as error:
-        raise _explain_bind(path, error) from error
+        raise _explain_bind(path, error, setting) from error
     if not stat.S_ISSOCK(found.st_mode):
         kind = "a symbolic link" if stat.S_ISLNK(found.st_mode) else "no socket"
         raise UnavailableError(
-            f"cannot listen on {path}: it is {kind}; remove it, or set listen to another path"
+            f"cannot listen on {path}: it is {kind}; remove it, or set {setting} to another path"
         )
-    if _is_answered(path):
+    if _is_answered(path, setting):
         raise UnavailableError(
             f"cannot listen on {path}: another program listens there, perhaps another mmx; "
-            "stop it, or set listen to another path"
+            f"stop it, or set {setting} to another path"
         )
     try:
         Path(path).unlink()
     except OSError as error:
-        raise _explain_bind(path, error) from error
+        raise _explain_bind(path, error, setting) from error
 
 
-def _is_answered(path: str) -> bool:
+def _is_answered(path: str, setting: str) -> bool:
     with socket.socket(
         socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
     ) as probe:
@@ -197,7 +200,7 @@ def _is_answered(path: str) -> bool:
         except BlockingIOError:
             return True  # its backlog is full
         except OSError as error:
-            raise _explain_bind(path, error) from error
+            raise _explain_bind(path, error, setting) from error
     return True
 
 
@@ -217,7 +220,7 @@ def _permit(path: str, access: Access) -> None:
         ) from error
 
 
-def _explain_bind(place: str, error: OSError) -> MmxError:
+def _explain_bind(place: str, error: OSError, setting: str = "listen") -> MmxError:
     directory = os.path.dirname(place)  # noqa: PTH120 - the path as the administrator wrote it
     said = f"cannot listen on {place}: {error.strerror or error}"
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
@@ -225,7 +228,7 @@ def _explain_bind(place: str, error: OSError) -> MmxError:
             return PermissionsError(f"{said}; a port below 1024 needs a privilege: choose one above")
         return PermissionsError(
             f"{said}; let the user mmx runs as (uid {os.geteuid()}) write to {directory}, or set "
-            "listen to another path"
+            f"{setting} to another path"
         )
     if error.errno in {errno.ENOENT, errno.ENOTDIR}:
         return UnavailableError(f"{said}; create {directory}, owned by the user mmx runs as, for example: "

@@ -24,6 +24,7 @@ from typing import Any, Final
 
 from mmx.aio import snapshot
 from mmx.aio.access import complaints, own_account
+from mmx.aio.control import ControlSocket
 from mmx.aio.dns_lists import MAX_ASKED
 from mmx.aio.dns_query import require_dnspython
 from mmx.aio.handshake import shake_hands
@@ -39,9 +40,10 @@ from mmx.aio.plan import make_chain
 from mmx.aio.readiness import Standing
 from mmx.aio.sessions import Sessions
 from mmx.aio.spool import check_directory
+from mmx.aio.steering import Outcome, Steering
 from mmx.core.action import Loss
 from mmx.core.plan import Chain, ChildPlan
-from mmx.errors import EX_OK, MmxError, PermissionsError, SettingsError
+from mmx.errors import EX_OK, EX_SOFTWARE, MmxError, PermissionsError, SettingsError, UnavailableError
 from mmx.observe import log
 from mmx.observe.status import Status
 from mmx.settings.load import FilesOnly, Loaded, Loader
@@ -55,6 +57,8 @@ _PROBLEMS_KEPT: Final = 5
 """Of a reload that failed, for the status page; the log has all."""
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+_STOPPING: Final = UnavailableError("mmx is stopping")
 
 _log = logging.getLogger(__name__)
 
@@ -106,6 +110,7 @@ class Service:
         self._wake = asyncio.Event()
         self._stop_asked = False
         self._reload_asked = False
+        self._reload_waiters: list[asyncio.Future[Outcome]] = []
         self._greeting: asyncio.Task[None] | None = None
         self._descriptors = 0
         self._started = time.time()
@@ -125,10 +130,12 @@ class Service:
         self._sessions = Sessions(settings, chain, loop=loop, **self._bounds(settings, chain))
         self._listeners = Listeners(self._sessions.accept, self._sessions.has_room)
         self._http = HttpServer(routes(standing=self._standing, status=self.status), loop)
+        self._control = ControlSocket(Steering(self, self._sessions).commands, loop)
         try:
             await self._listeners.start(settings)
             self._http.serve(await self._http.open(settings.metrics))
             _log.info("listening on %s", ", ".join(self._listeners.names))
+            self._control.change(settings.control_socket)
             count = len(chain.children)
             self._sessions.history.reload(f"started, children: {count}", self._started, succeeded=True)
             self._sessions.slow_watch.start(settings.status.slow_after)
@@ -148,16 +155,32 @@ class Service:
         self._reload_asked = True
         self._wake.set()
 
+    async def reload_now(self) -> Outcome:
+        """The same, and what became of it; a reload that is under way is not this one."""
+        if self._stop_asked:
+            raise _STOPPING
+        waiter: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._reload_waiters.append(waiter)
+        self.reload()
+        return await waiter
+
     async def _obey(self) -> None:
         while not self._stop_asked:
             await self._wake.wait()
             self._wake.clear()
             if self._reload_asked and not self._stop_asked:
                 self._reload_asked = False
-                await self._reload()
+                waiters, self._reload_waiters = self._reload_waiters, []
+                outcome = await self._reload()
+                for waiter in waiters:
+                    if not waiter.done():
+                        waiter.set_result(outcome)
 
     async def _end(self) -> None:
         self._notifier.stopping()
+        for waiter in self._reload_waiters:
+            if not waiter.done():
+                waiter.set_exception(_STOPPING)
         self._lookout.stop()
         self._listeners.close()
         if self._greeting is not None:
@@ -166,6 +189,7 @@ class Service:
             _log.info("stopping: %d sessions are open", len(self._sessions))
         await self._sessions.drain(self._settings.limits.drain_timeout)
         self._http.close()
+        self._control.close()
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
@@ -174,27 +198,28 @@ class Service:
 
     # Reload.
 
-    async def _reload(self) -> None:
+    async def _reload(self) -> Outcome:
         self._notifier.reloading()
         try:
             loaded = await asyncio.to_thread(self._loader.load, self._path, self._loaded)
             self._refuse_closed(loaded.settings)
-            await self._change(loaded.settings)
+            changes = await self._change(loaded.settings)
         except SettingsError as error:
             for problem in error.problems:
                 _log.error("%s", problem)
-            self._keep("the settings are wrong", *(str(problem) for problem in error.problems))
+            problems = [str(problem) for problem in error.problems]
+            return self._keep("the settings are wrong", error.exit_code, *problems)
         except MmxError as error:
             _log.error("%s", error)
-            self._keep("something they need cannot be had", str(error))
+            return self._keep("something they need cannot be had", error.exit_code, str(error))
         except Exception:  # noqa: BLE001 - a fault of ours must not end a daemon that works
             _log.exception("internal error")
-            self._keep("internal error")
-        else:
-            self._loaded = loaded
-            self._lookout.watch(loaded)
-            for warning in loaded.warnings:
-                _log.warning("%s", warning)
+            return self._keep("internal error", EX_SOFTWARE)
+        self._loaded = loaded
+        self._lookout.watch(loaded)
+        for warning in loaded.warnings:
+            _log.warning("%s", warning)
+        return Outcome(EX_OK, changes, (), tuple(str(warning) for warning in loaded.warnings))
 
     def _refuse_closed(self, settings: Settings) -> None:
         """Raise PermissionsError if a child that is new, or has moved, has a socket that mmx may not use.
@@ -207,14 +232,15 @@ class Service:
         if closed:
             raise PermissionsError("; ".join(closed))
 
-    def _keep(self, why: str, *problems: str) -> None:
+    def _keep(self, why: str, status: int, *problems: str) -> Outcome:
         told = "\n".join((f"{why}; the former settings stay in force", *problems[:_PROBLEMS_KEPT]))
         self._sessions.history.reload(told, time.time(), succeeded=False)
         self._settings_good = False
         _log.error("reload of %s: %s; the former settings stay in force", self._path, why)
         self._notifier.ready("reload failed, former settings in force")
+        return Outcome(status, (f"{why}; the former settings stay in force",), problems)
 
-    async def _change(self, settings: Settings) -> None:
+    async def _change(self, settings: Settings) -> tuple[str, ...]:
         if settings.spool_directory != self._settings.spool_directory:
             check_directory(Path(settings.spool_directory))
         chain = await self._make_chain(settings)
@@ -226,18 +252,21 @@ class Service:
             raise
         self._http.serve(http)
         changes = describe_change(self._sessions.chain, chain)
+        changes += [f"child {name} enabled again" for name in self._sessions.sidelines.names]
+        self._control.change(settings.control_socket)
         self._sessions.change(settings, chain, **self._bounds(settings, chain))
         if settings.log != self._settings.log:
             level = LogLevel.DEBUG if self._log_is_fixed else settings.log.level
             log.set_up(replace(settings.log, level=level))
         self._sessions.slow_watch.start(settings.status.slow_after)
-        unchanged = settings == self._settings
+        unchanged = settings == self._settings and not changes
         self._settings = settings
         told = "no change" if unchanged else "; ".join(changes) or "same children"
         _log.info("reloaded %s: %s", self._path, told)
         self._sessions.history.reload(told, time.time(), succeeded=True)
         self._settings_good = True
         self._greet(chain)
+        return tuple(changes or [told])
 
     @staticmethod
     async def _make_chain(settings: Settings) -> Chain:
@@ -263,6 +292,11 @@ class Service:
         outages = ((plan, self._sessions.outages.of(plan)) for plan in self._sessions.chain.children)
         down = tuple((plan, outage.why) for plan, outage in outages if outage is not None)
         return Standing(bool(self._listeners.names), self._settings_good, self._stop_asked, down)
+
+    @property
+    def loaded(self) -> Loaded:
+        """The settings in force, and where they came from."""
+        return self._loaded
 
     def status(self) -> Status:
         """A picture of the daemon, for people."""

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ from mmx.aio.driver import ChildLink, Driver
 from mmx.aio.observers import Observers
 from mmx.aio.outages import Outages
 from mmx.aio.reach import Reach
+from mmx.aio.sidelines import Sidelines
 from mmx.aio.spool import FileSpool, SpoolBudget
 from mmx.aio.stream import Stream
 from mmx.aio.throttle import Throttle
@@ -74,6 +75,8 @@ class Sessions:
         self._draining = False
         self._all_ended = asyncio.Event()
         self.chain = chain
+        self._served = chain
+        self.sidelines = Sidelines(self._hand_out, loop)
         self.knowledge = Knowledge()
         self.budget = SpoolBudget(settings.limits.max_spool)
         self._spool_directory = Path(settings.spool_directory)
@@ -107,6 +110,11 @@ class Sessions:
         """Whether more sessions are open than the share of `max_sessions` that `stressed_above` allows."""
         return len(self._drivers) * 100 > self._settings.stressed_above * self._max_sessions
 
+    @property
+    def drivers(self) -> Collection[Driver]:
+        """Of the open sessions."""
+        return self._drivers
+
     def open_sessions(self) -> Iterator[Session]:
         """The sessions as they are; nobody but the core changes them."""
         return (driver.session for driver in self._drivers)
@@ -127,7 +135,7 @@ class Sessions:
         self._serial += 1
         name = f"{self._serial & 0xFFFFFFFF:08x}"
         session = Session(
-            self.chain,
+            self._served,
             name=name,
             now=self._loop.time(),
             knowledge=self.knowledge,
@@ -159,8 +167,14 @@ class Sessions:
             (plan.name for plan in chain.everybody), keeps_addresses=settings.status.addresses
         )
         self.dns_lists.change(settings.dnsbl.timeout)
+        self.sidelines.clear()
+        self._hand_out()
+
+    def _hand_out(self) -> None:
+        """Give every session the chain less the children that somebody took out."""
+        self._served = self.sidelines.without(self.chain)
         for driver in self._drivers:
-            driver.session.set_chain(chain)
+            driver.session.set_chain(self._served)
 
     async def drain(self, within: float) -> None:
         """End all sessions: between messages at once, others after their message or `within` seconds."""
@@ -186,6 +200,7 @@ class Sessions:
             driver.close()
         self.observers.stop()
         self.reach.stop()
+        self.sidelines.clear()
         self.slow_watch.stop()
         self.dns_lists.stop()
 

@@ -7,7 +7,7 @@ otherwise.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from mmx import __version__
 from mmx.aio.sessions import Sessions
@@ -16,7 +16,7 @@ from mmx.core.mta import Phase
 from mmx.core.plan import ChildPlan
 from mmx.core.session import Session
 from mmx.observe.history import HistoryView
-from mmx.observe.status import DOWN, UNKNOWN, UP, ChildStatus, Status
+from mmx.observe.status import DISABLED, DOWN, DRAINING, UNKNOWN, UP, ChildStatus, Status
 from mmx.settings.load import Loaded
 from mmx.settings.model import Settings
 from mmx.settings.show import show
@@ -90,14 +90,14 @@ def _stages(open_sessions: Iterable[Session]) -> dict[str, int]:
 
 def _child(plan: ChildPlan, sessions: Sessions, waits: Waits, *, at: float, view: HistoryView) -> ChildStatus:
     clock = sessions.now
-    outage = sessions.outages.of(plan)
-    known = sessions.knowledge.of(plan.name) is not None
+    standing = _standing(plan, sessions, at, busy=waits.in_message)
     return ChildStatus(
         name=plan.name,
         endpoint=plan.endpoint,
-        state=DOWN if outage is not None else UP if known else UNKNOWN,
-        why=outage.why if outage is not None else "",
-        since=at - (clock - outage.since) if outage is not None else 0.0,
+        state=standing.state,
+        why=standing.why,
+        since=standing.since,
+        until=standing.until,
         content=plan.content,
         default_action=_default_action(plan),
         connections=waits.connected,
@@ -106,6 +106,24 @@ def _child(plan: ChildPlan, sessions: Sessions, waits: Waits, *, at: float, view
         slow=waits.oldest(clock) >= sessions.slow_watch.slow_after,
         history=view.of(plan.name),
     )
+
+
+class _Standing(NamedTuple):
+    state: str
+    why: str = ""
+    since: float = 0.0
+    until: float = 0.0
+
+
+def _standing(plan: ChildPlan, sessions: Sessions, at: float, *, busy: int) -> _Standing:
+    sideline = sessions.sidelines.of(plan.name)
+    if sideline is not None:
+        state = DRAINING if sideline.word == DRAINING and busy else DISABLED
+        return _Standing(state, f"{sideline.word} by {sideline.who}", sideline.since, sideline.until or 0.0)
+    outage = sessions.outages.of(plan)
+    if outage is not None:
+        return _Standing(DOWN, outage.why, at - (sessions.now - outage.since))
+    return _Standing(UP if sessions.knowledge.of(plan.name) is not None else UNKNOWN)
 
 
 def _default_action(plan: ChildPlan) -> str:

@@ -35,6 +35,8 @@ class Waits:
     waiting: int = 0
     since: float = inf
     """When the oldest wait began."""
+    in_message: int = 0
+    """A message that it sees is under way."""
 
     def oldest(self, now: float) -> float:
         """How long the longest wait has lasted; 0 if nobody waits."""
@@ -52,16 +54,23 @@ def waits_of(sessions: Iterable[Session]) -> dict[str, Waits]:
 
 def _add(found: dict[str, Waits], child: Child) -> None:
     connected = child.link in _CONNECTED
-    waiting = child.wanted > 0 or child.link in _ON_THE_WAY
-    if not connected and not waiting:
+    waiting = is_waited_for(child)
+    in_message = child.part is not None and not child.part.finished
+    if not connected and not waiting and not in_message:
         return
     waits = found.get(child.name)
     if waits is None:
         waits = found[child.name] = Waits()
     waits.connected += connected
+    waits.in_message += in_message
     if waiting:
         waits.waiting += 1
         waits.since = min(waits.since, child.since)
+
+
+def is_waited_for(child: Child) -> bool:
+    """Whether a reply of the child, or its connection, is waited for."""
+    return child.wanted > 0 or child.link in _ON_THE_WAY
 
 
 def slow_line(plan: ChildPlan, waits: Waits, now: float) -> Line:

@@ -12,7 +12,7 @@ from typing import Final
 
 from mmx.observe.latency import Latency
 from mmx.observe.markup import Markup, lines, tag
-from mmx.observe.status import DOWN, UP, ChildStatus
+from mmx.observe.status import DISABLED, DOWN, DRAINING, UP, ChildStatus
 from mmx.observe.wording import wait
 
 _WIDTH: Final = 310
@@ -101,6 +101,8 @@ def _told(child: ChildStatus, state: str) -> str:
         return "observes, without effect on mail"
     if state == DOWN:
         return f"down: {child.why.partition(':')[0]}"
+    if state in (DISABLED, DRAINING):
+        return state
     if state == "slow":
         return f"slow, waited for {wait(child.oldest_wait)} now"
     hour = child.history.hour

@@ -13,6 +13,10 @@ UP = "up"
 DOWN = "down"
 UNKNOWN = "unknown"
 """Nobody has spoken to it yet."""
+DISABLED = "disabled"
+"""Out of the chain by `mmx disable`."""
+DRAINING = "draining"
+"""Out by `mmx drain`, and messages that it still sees are not done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +29,9 @@ class ChildStatus:
     """Where its endpoint was read."""
     state: str = UNKNOWN
     why: str = ""
-    """Why it is down."""
+    """Why it is down, or who took it out."""
     since: float = 0.0
-    """Since when it is down, 0 if it is not."""
+    """Since when it is down or out, 0 if it is not."""
     content: str = "edited"
     when: str = ""
     """Its conditions."""
@@ -42,6 +46,23 @@ class ChildStatus:
     slow: bool = False
     """Somebody waits for it longer than usual."""
     history: ChildView = field(default_factory=ChildView)
+    until: float = 0.0
+    """When a child that is out is enabled again, 0: at the next reload."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStatus:
+    """One open session. What came with mail is escaped."""
+
+    name: str
+    client: str
+    stage: str
+    queue_id: str
+    age: float
+    message_age: float | None
+    """Of the message under way."""
+    waits_for: tuple[tuple[str, float], ...]
+    """Children whose reply is waited for, each with the seconds so far."""
 
 
 @dataclass(frozen=True, slots=True)

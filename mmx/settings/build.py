@@ -70,6 +70,9 @@ def build(root: Table, findings: Findings, look: Look = look_nowhere) -> Setting
         order=top.take("order", values.list_of(values.name), DEFAULTS.order),
         limits=_limits(top.section("limits")),
         spool_directory=top.take("spool_directory", values.directory, DEFAULTS.spool_directory),
+        control_socket=top.take(
+            "control_socket", values.nullable(values.socket_path), DEFAULTS.control_socket
+        ),
         mta_macros=_mta_macros(top),
         metrics=_metrics(top.section("metrics")),
         children_header=top.take(

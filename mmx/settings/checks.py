@@ -8,7 +8,7 @@ from itertools import combinations
 from mmx.settings.catalog import MILTERS, milter_of
 from mmx.settings.chain_checks import check_chain
 from mmx.settings.condition_checks import check_conditions
-from mmx.settings.endpoint import InetEndpoint, UnknownEndpoint, is_loopback, same_place
+from mmx.settings.endpoint import InetEndpoint, UnixEndpoint, UnknownEndpoint, is_loopback, same_place
 from mmx.settings.model import ChildSettings, Settings
 from mmx.settings.section import Findings
 from mmx.settings.values import did_you_mean
@@ -37,6 +37,8 @@ def _check_listeners(settings: Settings, findings: Findings) -> None:
         if isinstance(listener.endpoint, InetEndpoint):
             message = "every local user can talk to a TCP listener, and have mail signed through it"
             findings.warn("listen", str(listener.endpoint), message, "prefer unix:PATH")
+    if settings.control_socket is not None:
+        _check_control_socket(settings.control_socket, settings, findings)
     if settings.socket_mode & 0o007:
         value = f"{settings.socket_mode:04o}"
         findings.warn(
@@ -56,6 +58,13 @@ def _check_http(settings: Settings, findings: Findings) -> None:
             findings.refuse(
                 "metrics.listen", str(listen), "mmx listens for the MTA there", "choose another port"
             )
+
+
+def _check_control_socket(path: str, settings: Settings, findings: Findings) -> None:
+    others = [listener.endpoint for listener in settings.listeners]
+    others += [child.endpoint for child in settings.children if isinstance(child.endpoint, UnixEndpoint)]
+    if any(same_place(UnixEndpoint(path), other) for other in others):
+        findings.refuse("control_socket", path, "a milter socket has the same path", "choose another one")
 
 
 def _check_names(settings: Settings, findings: Findings) -> None:

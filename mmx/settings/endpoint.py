@@ -81,7 +81,7 @@ def parse_endpoint(text: str) -> Endpoint:
     if not colon:
         raise InvalidValueError("not an endpoint", _FORMS)
     if scheme in {"unix", "local"}:
-        return UnixEndpoint(_path(rest))
+        return UnixEndpoint(parse_unix_path(rest))
     if scheme == "inet":
         return _inet(rest)
     if scheme in {"tcp", "inet6"}:
@@ -132,7 +132,8 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _path(path: str) -> str:
+def parse_unix_path(path: str) -> str:
+    """Check the path of a unix socket; raises InvalidValueError."""
     if not path.startswith("/"):
         raise InvalidValueError("the path of a unix socket must be absolute", "write unix:/PATH")
     if path.endswith("/"):

@@ -67,12 +67,7 @@ def load(path: Path, look: Look = look_nowhere) -> Loaded:
     `look` looks for milters, and is asked only after the files were read.
     """
     findings = Findings(str(path))
-    files = [path, *_drop_ins(path, findings)]
-    root = Table(Place(str(path), 1), {}, {})
-    for file in files:
-        table, problems = read_document(str(file), _read(file, findings))
-        findings.problems += problems
-        root = merge(root, table)
+    root, files = _documents(path, findings)
     settings = read_tables(build(root, findings, look), findings)
     check(settings, findings)
     if findings.problems:
@@ -80,6 +75,26 @@ def load(path: Path, look: Look = look_nowhere) -> Loaded:
         findings.problems.sort(key=lambda problem: (rank.get(problem.file, -1), problem.line or 0))
         raise SettingsError(findings.problems)
     return Loaded(settings, findings.origins, tuple(findings.warnings), tuple(files), findings.detection)
+
+
+def load_leniently(path: Path) -> Settings:
+    """What the files say that can be read, and defaults for the rest.
+
+    For a command that asks a daemon, which may run with what stood there before.
+    """
+    findings = Findings(str(path))
+    root, _ = _documents(path, findings)
+    return build(root, findings)
+
+
+def _documents(path: Path, findings: Findings) -> tuple[Table, list[Path]]:
+    files = [path, *_drop_ins(path, findings)]
+    root = Table(Place(str(path), 1), {}, {})
+    for file in files:
+        table, problems = read_document(str(file), _read(file, findings))
+        findings.problems += problems
+        root = merge(root, table)
+    return root, files
 
 
 def _drop_ins(path: Path, findings: Findings) -> list[Path]:

@@ -296,6 +296,8 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     # On a disk: what lies in memory would count twice.
     spool_directory: str = "/var/lib/mmx/spool"
+    # Where `mmx status` and the other commands reach the daemon; None: nowhere.
+    control_socket: str | None = "/run/mmx/control.sock"
     mta_macros: Macros = Macros()
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     name_in_reply: bool = False

@@ -180,6 +180,7 @@ _WHOLE: Final[dict[str, Schema | None]] = {
     "listeners": None,
     "listen": _listen(),
     "socket_mode": _ref("mode"),
+    "control_socket": _nullable(_text("(unix:)?/.*[^/]")),
     "children": _named_things(_nullable(_ref("child")), tuple(MILTERS)),
     "conditions": _named_things(_ref("condition")),
     "order": _ref("names"),

@@ -101,6 +101,7 @@ def _rows(settings: Settings) -> Iterator[Row]:
     yield ("detect_interval",), quoted(format_duration(settings.detect_interval))
     yield from _limits(settings)
     yield ("spool_directory",), quoted(settings.spool_directory)
+    yield ("control_socket",), _scalar(settings.control_socket)
     yield ("mta_macros",), None
     yield from _macros(("mta_macros",), settings.mta_macros)
     yield from _metrics(settings)

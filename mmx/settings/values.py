@@ -21,6 +21,7 @@ from mmx.settings.endpoint import (
     parse_child_endpoint,
     parse_endpoint,
     parse_host,
+    parse_unix_path,
 )
 from mmx.settings.units import format_duration, parse_duration, parse_mode, parse_size
 
@@ -162,6 +163,11 @@ def directory(node: Node) -> str:
     if not path.startswith("/"):
         raise refusal(node, "not an absolute path", "write it from the root on")
     return path
+
+
+def socket_path(node: Node) -> str:
+    """The absolute path of a unix socket, as in `unix:PATH`."""
+    return text_as(node, lambda word: parse_unix_path(word.removeprefix("unix:")))
 
 
 def name(node: Node) -> str:

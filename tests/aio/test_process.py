@@ -19,6 +19,7 @@ def start(directory: Path, name: str = "mmx.sock") -> subprocess.Popen[str]:
         f"listen: unix:{directory}/{name}\n"
         "socket_group: null\ndetect: false\nmetrics: {listen: null}\n"
         f"spool_directory: {directory}\n"
+        f"control_socket: {directory}/control.sock\n"
         f"children: {{gone: {{endpoint: 'unix:{directory}/gone.sock'}}}}\n"
     )
     return subprocess.Popen(

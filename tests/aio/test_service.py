@@ -56,6 +56,7 @@ class Daemon:
             "detect: false",
             f"metrics: {{listen: {http}}}",
             f"spool_directory: {self.directory}",
+            f"control_socket: {self.directory}/control.sock",
             *more,
             "children:",
         ]

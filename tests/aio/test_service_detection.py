@@ -42,6 +42,7 @@ def loaded(directory: Path, *children: ChildSettings) -> Loaded:
         socket_group=None,
         metrics=MetricsSettings(listen=None),
         spool_directory=str(directory),
+        control_socket=None,
         detect_interval=0.01,
         children=children,
     )

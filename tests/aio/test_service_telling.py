@@ -32,7 +32,7 @@ async def test_it_remembers_its_reloads(daemon: Daemon, child: FakeChild) -> Non
         status = service.status()
         assert not status.settings_good
         assert [(one.name, one.state) for one in status.children] == [("child", "up"), ("second", "down")]
-        assert status.children[1].origin == f"{daemon.file}:8"
+        assert status.children[1].origin == f"{daemon.file}:9"
         assert status.listeners == (f"unix:{daemon.socket}",)
 
 

@@ -52,6 +52,7 @@ class Mmx:
             "detect": False,
             "metrics": {"listen": None},
             "spool_directory": str(self.directory),
+            "control_socket": str(self.directory / "control.sock"),
             "children": {name: dict(child) for name, child in children.items()},
             "order": list(children),
             **(settings or {}),

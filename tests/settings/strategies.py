@@ -165,6 +165,7 @@ def settings(draw: st.DrawFn) -> Settings:
         order=order,
         limits=draw(LIMITS),
         spool_directory=draw(PATHS),
+        control_socket=draw(st.none() | PATHS.map(lambda path: f"/control{path}")),
         mta_macros=draw(macros(st.none() | MACRO_LISTS)),
         metrics=draw(METRICS),
         name_in_reply=draw(st.booleans()),

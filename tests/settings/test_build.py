@@ -110,6 +110,7 @@ limits:
   max_sessions: 6
   backlog: 7
 spool_directory: /tmp/spool
+control_socket: /run/other/control.sock
 mta_macros: {connect: [j], helo: null}
 metrics:
   {listen: "127.0.0.1:9", hosts: [a.example], max_connections: 3, request_timeout: 2s, idle_timeout: 3s}
@@ -178,6 +179,7 @@ def test_every_key_is_read() -> None:
         order=("archive", "milter-greylist"),
         limits=Limits(60, 120, 3, 4, 5, 1 << 20, 2 << 20, 3 << 20, 4 << 20, 5 << 20, 8, 6, 7),
         spool_directory="/tmp/spool",
+        control_socket="/run/other/control.sock",
         mta_macros=Macros(connect=("j",)),
         metrics=MetricsSettings(InetEndpoint("127.0.0.1", 9), ("a.example",), 3, 2.0, 3.0),
         name_in_reply=True,

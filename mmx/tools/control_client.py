@@ -1,0 +1,178 @@
+"""The client's end of the control socket (mmx.aio.control): find it, ask, and say what is wrong if it fails.
+
+The path is that of --socket, else what the settings file says; a file that cannot be read or is wrong leaves
+the default, for the daemon may run with what was there before.
+"""
+
+import argparse
+import json
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO, Final, NoReturn
+
+from mmx import __version__
+from mmx.aio.control import PROTOCOL
+from mmx.errors import (
+    EX_NOPERM,
+    EX_USAGE,
+    InvalidValueError,
+    MmxError,
+    PermissionsError,
+    UnavailableError,
+)
+from mmx.settings.load import DEFAULT_PATH, load_leniently
+from mmx.settings.units import parse_duration
+
+ANSWER_TIME: Final = 30.0
+"""Seconds that the daemon has to greet, or to answer a question that needs no waiting."""
+LONGEST_LINE: Final = 64 << 20
+"""Bytes of an answer."""
+
+_ROOT: Final = 0
+
+
+class RefusedError(MmxError):
+    """The daemon says no; `exit_code` is what it gave."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.exit_code = status
+
+
+class Parser(argparse.ArgumentParser):
+    """Argparse, with the exit code that sysexits.h has for a wrong command line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EX_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def parser(verb: str, description: str, epilog: str = "") -> Parser:
+    """The options that every command has."""
+    made = Parser(
+        prog=f"mmx {verb}",
+        description=description,
+        epilog=epilog,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument(
+        *("-c", "--config"),
+        type=Path,
+        default=DEFAULT_PATH,
+        metavar="FILE",
+        help="settings file that says where the control socket is (default: %(default)s)",
+    )
+    made.add_argument("--socket", metavar="PATH", help="the control socket of the daemon")
+    return made
+
+
+def duration(text: str) -> float:
+    """A duration of the command line, such as 10m, in seconds."""
+    try:
+        return parse_duration(text)
+    except InvalidValueError as error:
+        raise argparse.ArgumentTypeError(f"{text}: {error}") from None
+
+
+def socket_path(options: argparse.Namespace) -> str:
+    """Where the daemon is to be asked; raises UnavailableError if the settings have no control socket."""
+    if options.socket:
+        return str(options.socket)
+    path = load_leniently(options.config).control_socket
+    if path is None:
+        raise UnavailableError(
+            f"{options.config} says `control_socket: null`, so mmx cannot be asked; set it to a path and "
+            "restart mmx"
+        )
+    return path
+
+
+def ask(
+    path: str,
+    request: dict[str, Any],
+    on_event: Callable[[Any], None] = lambda _: None,
+    *,
+    waits: bool = False,
+) -> Any:
+    """The result of a request, after its events; raises MmxError. `waits`: it may take its time."""
+    with _connect(path) as connection, connection.makefile("rb") as lines:
+        hello = _read(path, lines)
+        if hello.get("protocol") != PROTOCOL:
+            raise UnavailableError(_other_version(path, hello))
+        try:
+            connection.sendall(json.dumps(request).encode() + b"\n")
+        except BrokenPipeError:
+            pass  # it refuses without having read
+        if waits:
+            connection.settimeout(None)
+        while True:
+            line = _read(path, lines)
+            if "event" in line:
+                on_event(line["event"])
+            elif "result" in line:
+                return line["result"]
+            else:
+                raise _refusal(line)
+
+
+def _connect(path: str) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(ANSWER_TIME)
+    try:
+        connection.connect(path)
+    except OSError as error:
+        connection.close()
+        raise _explain(path, error) from error
+    return connection
+
+
+def _read(path: str, lines: BinaryIO) -> dict[str, Any]:
+    try:
+        line = lines.readline(LONGEST_LINE)
+    except ConnectionResetError:
+        line = b""
+    except OSError as error:
+        raise _explain(path, error) from error
+    if not line:
+        raise UnavailableError(f"mmx at {path} closed the connection: it may just have been stopped")
+    try:
+        told = json.loads(line)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        raise UnavailableError(f"what answers at {path} is not mmx, or one of another version")
+    return told
+
+
+def _other_version(path: str, hello: dict[str, Any]) -> str:
+    return (
+        f"mmx {hello.get('mmx', 'of unknown version')} at {path} speaks version {hello.get('protocol')} of "
+        f"the control protocol, this is mmx {__version__} with version {PROTOCOL}: restart mmx after an "
+        "update"
+    )
+
+
+def _refusal(line: dict[str, Any]) -> RefusedError:
+    status = line.get("status")
+    text = str(line.get("error", "an answer that is none"))
+    if status == EX_NOPERM:
+        text += "; try sudo"
+    return RefusedError(text, status if isinstance(status, int) else UnavailableError.exit_code)
+
+
+def _explain(path: str, error: OSError) -> MmxError:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return UnavailableError(
+            f"there is no control socket {path}: mmx does not run (systemctl status mmx), or it runs with "
+            "`control_socket: null` or another path in its settings"
+        )
+    if isinstance(error, ConnectionRefusedError):
+        return UnavailableError(f"nobody answers at {path}: mmx has ended; see systemctl status mmx")
+    if isinstance(error, PermissionError):
+        who = "" if os.geteuid() == _ROOT else f", and you are uid {os.geteuid()}"
+        return PermissionsError(f"only root and the user of mmx may use {path}{who}: try sudo")
+    if isinstance(error, TimeoutError | BlockingIOError):
+        return UnavailableError(f"mmx at {path} does not answer: its event loop hangs, or is overloaded")
+    return UnavailableError(f"cannot connect to {path}: {error.strerror or error}")
