@@ -168,12 +168,12 @@ class FakeMta:
         await self.send(received)
         return await self.receive()
 
-    async def greet(self) -> None:
-        """Negotiate as Postfix does, then CONNECT and HELO."""
+    async def greet(self, address: bytes = b"192.0.2.7") -> None:
+        """Negotiate as Postfix does, then CONNECT of a client and HELO."""
         offer = await self.ask(OPTNEG)
         assert offer[CODE] == command.OPTNEG
         macros = frame(command.MACRO, b"Cj\0mx.example.org\0v\0Postfix 3.7.11\0")
-        where = encode_connection(b"mail.example.net", b"4", 2525, b"192.0.2.7")
+        where = encode_connection(b"mail.example.net", b"4", 2525, address)
         await self.send(macros)
         assert await self.ask(frame(command.CONNECT, where)) == CONTINUE
         assert await self.ask(frame(command.HELO, b"mail.example.net\0")) == CONTINUE
