@@ -322,6 +322,12 @@ class Session:
             if state.burst is None:
                 state.mta_out.append(PROGRESS_FRAME)
         self._run()
+        # Whoever joins because another one is out of time has none either: an event has one end for all.
+        for _ in state.children:
+            if self.deadline > now:
+                break
+            self._expire(now)
+            self._run()
 
     def _expire(self, now: float) -> None:
         state = self._state

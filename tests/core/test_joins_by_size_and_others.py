@@ -86,6 +86,13 @@ class TestAfter:
             play >> "a< REJECT" << f"b> {CONNECT}"
 
 
+    def test_whoever_joins_because_another_is_out_of_time_has_none_either(self) -> None:
+        head = (f"child a: {PLAIN} default_action=accept", f"child b: {PLAIN} stalled after=a:accept")
+        with Playbook("mta: software=none", "limits: command=100 connect=100", *head) as play:
+            play >> f"M> {MAIL}" << f"a> {MAIL}"
+            play >> "wait 25" << "a> closes" << "M< TEMPFAIL"
+
+
 class TestDnsLists:
     def test_are_asked_once_a_session_and_the_child_joins_with_the_answer(self) -> None:
         with Playbook("start: negotiated", f"child a: {PLAIN} when=listed:bl.example") as play:
