@@ -85,7 +85,6 @@ class TestAfter:
             play >> f"M> {MAIL}" << f"a> {MAIL}"
             play >> "a< REJECT" << f"b> {CONNECT}"
 
-
     def test_whoever_joins_because_another_is_out_of_time_has_none_either(self) -> None:
         head = (f"child a: {PLAIN} default_action=accept", f"child b: {PLAIN} stalled after=a:accept")
         with Playbook("mta: software=none", "limits: command=100 connect=100", *head) as play:

@@ -28,7 +28,7 @@ import pytest
 from tests.integration.daemon import Mmx
 from tests.integration.generator import draw
 from tests.integration.postfix import Smtpd
-from tests.integration.rig import CHILDREN, DIRECT, Outcome, Rig, Settings, difference
+from tests.integration.rig import CHILDREN, DIRECT, Outcome, Rig, Settings, difference, service
 from tests.integration.scripted_child import ChildScript
 from tests.integration.scripts import Script, key, message, plain, reply_code, session
 from tests.integration.smtp_client import Step
@@ -48,6 +48,8 @@ REFUSES_ALL: Final = ChildScript(
     replies={event: plain("r") for event in ("connect", "helo", "mail", "rcpt", "data", "eom", "unknown")}
 )
 PLACES: Final = tuple(BEFORE)
+AHEAD: Final = dict(zip(PLACES, itertools.cycle(("headers", "yes", "no")), strict=False))
+"""The setting `pipelining` of all children of a place."""
 SUBSETS: Final = [
     subset for size in (1, 2, 3) for subset in itertools.combinations(range(len(CHILDREN)), size)
 ]
@@ -85,7 +87,10 @@ class JoinRig(Rig):
 
     def _services(self) -> list[Smtpd]:
         options = {"milter_protocol": "6", "milter_default_action": "tempfail"}
-        joined = [Smtpd(f"{place}-3-6", [f"unix:{self._path(place)}"], options) for place in PLACES]
+        joined = [
+            Smtpd(service(place, 3, 6, AHEAD[place]), [f"unix:{self._path(place)}"], options)
+            for place in PLACES
+        ]
         return [*super()._services(), *joined]
 
     def _path(self, place: str) -> Path:
@@ -94,7 +99,11 @@ class JoinRig(Rig):
     def start(self, place: str) -> None:
         """Start the mmx of a place."""
         children = {
-            child.path.name: {"endpoint": child.endpoint, "when": [f"for_{child.path.name}"]}
+            child.path.name: {
+                "endpoint": child.endpoint,
+                "when": [f"for_{child.path.name}"],
+                "pipelining": AHEAD[place],
+            }
             for child in self.children
         }
         conditions = {f"for_{name}": condition(place, name) for name in CHILDREN}
@@ -140,7 +149,7 @@ def run_joined(rig: JoinRig, script: Script, subset: tuple[int, ...], place: str
     everybody = [REFUSES_ALL] * len(CHILDREN)
     for index, child in zip(subset, script.children, strict=True):
         everybody[index] = child
-    behind = replace(script, children=tuple(everybody))
+    behind = replace(script, children=tuple(everybody), pipelining=AHEAD[place])
     rig.run(behind, place)
     outcome = rig.run(behind, place)
     return replace(outcome, views=tuple(outcome.views[index] for index in subset))
