@@ -6,6 +6,7 @@ from typing import Final
 from mmx.observe import picture
 from mmx.observe.history import ChildError
 from mmx.observe.markup import Markup, lines, tag
+from mmx.observe.problems import OUT, back
 from mmx.observe.status import DOWN, UNKNOWN, ChildStatus
 from mmx.observe.table import cell, figure, heading, row, table
 from mmx.observe.wording import clock, period, plural, wait
@@ -43,9 +44,12 @@ def child_card(child: ChildStatus, now: float) -> Markup:
 
 
 def _why(child: ChildStatus, now: float) -> Markup | str:
-    if child.state != DOWN:
-        return ""
-    return tag("p", f"Down for {period(now - child.since)}: {child.why}", class_="why")
+    if child.state == DOWN:
+        return tag("p", f"Down for {period(now - child.since)}: {child.why}", class_="why")
+    if child.state in OUT:
+        told = f"Out of the chain for {period(now - child.since)}: {child.why}, {back(child, now)}"
+        return tag("p", told, class_="why")
+    return ""
 
 
 def _facts(child: ChildStatus) -> Markup:

@@ -31,8 +31,12 @@ _SYMBOLS: Final = {
     UP: "M-5 0 L-1.5 4 L5 -4",
     DOWN: "M-4 -4 L4 4 M-4 4 L4 -4",
     "slow": "M0 -5 L0 0 L4 3",
+    DISABLED: "M-3 -5 V5 M3 -5 V5",
+    DRAINING: "M-3 -5 V5 M3 -5 V5",
 }
-"""Strokes inside a station: a tick, a cross, the hands of a clock; nothing for a child not spoken to yet."""
+"""Strokes inside a station: a tick, a cross, the hands of a clock, the sign of a pause; nothing for a child
+not spoken to yet.
+"""
 
 
 def anchor(child: ChildStatus) -> str:
@@ -102,7 +106,7 @@ def _told(child: ChildStatus, state: str) -> str:
     if state == DOWN:
         return f"down: {child.why.partition(':')[0]}"
     if state in (DISABLED, DRAINING):
-        return state
+        return child.why
     if state == "slow":
         return f"slow, waited for {wait(child.oldest_wait)} now"
     hour = child.history.hour

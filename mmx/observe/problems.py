@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import Final
 
-from mmx.observe.status import DOWN, ChildStatus, Status
-from mmx.observe.wording import period, plural, size, wait
+from mmx.observe.status import DISABLED, DOWN, DRAINING, ChildStatus, Status
+from mmx.observe.wording import clock, period, plural, size, wait
 
+OUT: Final = (DISABLED, DRAINING)
+"""States of a child that somebody took out of the chain."""
 RECENT: Final = 60.0
 """Seconds that a failure of a child is told of."""
 
@@ -13,7 +15,7 @@ RECENT: Final = 60.0
 def problems(status: Status) -> list[str]:
     """Sentences, the gravest first; none if all is well."""
     told = [*_own(status)]
-    for kind in (_down, _failed, _slow):
+    for kind in (_down, _out, _failed, _slow):
         told += [kind(child, status.at) for child in status.children]
     if not status.settings_good:
         told.append("The last reload failed: the former settings are in force.")
@@ -37,6 +39,17 @@ def _down(child: ChildStatus, now: float) -> str:
         return ""
     effect = "It only observes." if child.observes else f"Default action: {child.default_action}."
     return f"{child.name} has been down for {period(now - child.since)} ({child.why}). {effect}"
+
+
+def _out(child: ChildStatus, now: float) -> str:
+    if child.state not in OUT:
+        return ""
+    return f"{child.name} is out of the chain ({child.why}, {back(child, now)}): mail passes without it."
+
+
+def back(child: ChildStatus, now: float) -> str:
+    """When a child that is out comes back."""
+    return f"until {clock(child.until, now)}" if child.until else "until the next reload"
 
 
 def _failed(child: ChildStatus, now: float) -> str:

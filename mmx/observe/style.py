@@ -99,7 +99,9 @@ span.word, .state {
 }
 span.word.accept, .state.up { background: var(--good-ground); color: var(--good); }
 span.word.reject, span.word.shutdown, .state.down { background: var(--bad-ground); color: var(--bad); }
-span.word.tempfail, .state.slow { background: var(--warn-ground); color: var(--warn); }
+span.word.tempfail, .state.slow, .state.disabled, .state.draining {
+  background: var(--warn-ground); color: var(--warn);
+}
 span.word.quarantine, span.word.discard { background: var(--hold-ground); color: var(--hold); }
 
 .chain { display: block; width: 100%; max-width: 23rem; height: auto; margin-bottom: 0.5rem; }
@@ -113,6 +115,7 @@ span.word.quarantine, span.word.discard { background: var(--hold-ground); color:
 .chain .station { fill: var(--card); stroke: var(--quiet); stroke-width: 3; }
 .chain .station.up { fill: var(--good); stroke: var(--good); }
 .chain .station.down { fill: var(--bad); stroke: var(--bad); }
+.chain .station.disabled, .chain .station.draining { fill: var(--quiet); }
 .chain .station.slow { fill: var(--warn); stroke: var(--warn); }
 .chain .symbol {
   fill: none; stroke: var(--card); stroke-width: 2.5; stroke-linecap: round; stroke-linejoin: round;

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 from mmx.observe.child_card import child_card
-from mmx.observe.status import UNKNOWN, ChildStatus
+from mmx.observe.status import DISABLED, UNKNOWN, ChildStatus
 from tests.observe.example import NOW, status
 
 
@@ -39,6 +39,11 @@ def test_a_child_of_which_nothing_is_known() -> None:
     assert "new not spoken to yet" in made
     assert "No message in the last hour." in made
     assert "Last errors" not in made
+
+
+def test_one_that_was_taken_out_says_by_whom_and_until_when() -> None:
+    made = words(card("archive", state=DISABLED, why="disabled by root", since=NOW - 60))
+    assert "archive disabled Out of the chain for 1 min: disabled by root, until the next reload" in made
 
 
 def test_one_that_observes_has_no_default_action() -> None:

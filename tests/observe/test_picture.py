@@ -7,7 +7,7 @@ import pytest
 
 from mmx.observe.latency import Latency
 from mmx.observe.picture import chain, plot, state_of
-from mmx.observe.status import DOWN, UNKNOWN, UP, ChildStatus
+from mmx.observe.status import DISABLED, DOWN, UNKNOWN, UP, ChildStatus
 from tests.observe.example import status
 
 CHILD = ChildStatus("a", "unix:/a", state=UP)
@@ -37,6 +37,7 @@ def test_the_chain_is_in_order() -> None:
         (replace(CHILD, slow=True), "slow"),
         (replace(CHILD, state=DOWN, slow=True), "down"),
         (replace(CHILD, state=UNKNOWN), "unknown"),
+        (replace(CHILD, state=DISABLED, why="disabled by root"), "disabled"),
     ],
 )
 def test_a_state_is_a_shape_and_a_word_too(child: ChildStatus, state: str) -> None:
@@ -44,12 +45,13 @@ def test_a_state_is_a_shape_and_a_word_too(child: ChildStatus, state: str) -> No
     assert state_of(child) == state
     assert f'class="station {state}"' in drawn
     assert drawn.count('class="symbol"') == (state != "unknown")
+    assert "disabled by root" in drawn or state != "disabled"
     assert f"a ({state})" in drawn
 
 
 def test_symbols_differ() -> None:
-    children = [replace(CHILD, state=state) for state in (UP, DOWN)] + [replace(CHILD, slow=True)]
-    assert len(set(re.findall(r'<path d="([^"]+)" transform', chain(children)))) == 3
+    children = [replace(CHILD, state=state) for state in (UP, DOWN, DISABLED)] + [replace(CHILD, slow=True)]
+    assert len(set(re.findall(r'<path d="([^"]+)" transform', chain(children)))) == 4
 
 
 def test_minutes_without_messages_are_gaps() -> None:

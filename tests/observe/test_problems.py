@@ -1,10 +1,13 @@
 """What needs somebody."""
 
+import re
 from dataclasses import replace
+
+import pytest
 
 from mmx.observe.history import ChildError, ChildView
 from mmx.observe.problems import problems
-from mmx.observe.status import DOWN, UP, ChildStatus, Status
+from mmx.observe.status import DISABLED, DOWN, DRAINING, UP, ChildStatus, Status
 from tests.observe.example import status
 
 NOW = 1000.0
@@ -28,6 +31,15 @@ def test_all_is_well() -> None:
 def test_a_child_that_is_down() -> None:
     (text,) = told(replace(CHILD, state=DOWN, why="refused: nobody", since=NOW - 312))
     assert text == "clamav has been down for 5 min 12 s (refused: nobody). Default action: accept."
+
+
+@pytest.mark.parametrize("state", [DISABLED, DRAINING])
+def test_a_child_that_was_taken_out(state: str) -> None:
+    out = replace(CHILD, state=state, why="disabled by root", since=NOW - 60)
+    assert told(out) == [
+        "clamav is out of the chain (disabled by root, until the next reload): mail passes without it."
+    ]
+    assert re.search(r"until \d\d:\d\d:\d\d\)", told(replace(out, until=NOW + 5))[0])
 
 
 def test_one_that_observes_and_is_down() -> None:

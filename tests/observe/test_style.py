@@ -47,4 +47,4 @@ def test_nothing_is_loaded_from_elsewhere() -> None:
 def test_every_class_of_it_is_on_the_page() -> None:
     used = {name for value in re.findall(r'class="([^"]*)"', page(status())) for name in value.split()}
     styled = set(re.findall(r"\.([a-z][a-z0-9-]*)(?=[^{}]*\{)", STYLE))
-    assert styled - used == {"well"}
+    assert styled - used == {"well", "disabled", "draining"}
