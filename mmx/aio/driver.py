@@ -30,6 +30,7 @@ from mmx.core.action import (
     Close,
     CloseMta,
     Dial,
+    Judged,
     LookUp,
     Loss,
     MessageEnded,
@@ -358,6 +359,7 @@ _PERFORM: Final[dict[type, Callable[[Driver, Any], None]]] = {
     LookUp: Driver._look_up,  # noqa: SLF001
     Ready: Driver._note,  # noqa: SLF001
     ChildFailed: Driver._note,  # noqa: SLF001
+    Judged: Driver._note,  # noqa: SLF001
     MessageEnded: Driver._note,  # noqa: SLF001
     MessageKept: Driver._note,  # noqa: SLF001
     Remark: Driver._note,  # noqa: SLF001

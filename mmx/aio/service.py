@@ -29,6 +29,7 @@ from mmx.aio.dns_lists import MAX_ASKED
 from mmx.aio.dns_query import require_dnspython
 from mmx.aio.handshake import shake_hands
 from mmx.aio.http_server import HttpServer
+from mmx.aio.lag import LoopLag
 from mmx.aio.limits import PER_OBSERVATION, connection_limit, raise_descriptor_limit, session_limit
 from mmx.aio.listeners import Listeners
 from mmx.aio.lookout import Lookout
@@ -38,6 +39,7 @@ from mmx.aio.pages import routes
 from mmx.aio.plan import complaints as plan_complaints
 from mmx.aio.plan import make_chain
 from mmx.aio.readiness import Standing
+from mmx.aio.reading import read
 from mmx.aio.sessions import Sessions
 from mmx.aio.spool import check_directory
 from mmx.aio.steering import Outcome, Steering
@@ -45,6 +47,7 @@ from mmx.core.action import Loss
 from mmx.core.plan import Chain, ChildPlan
 from mmx.errors import EX_OK, EX_SOFTWARE, MmxError, PermissionsError, SettingsError, UnavailableError
 from mmx.observe import log
+from mmx.observe.metrics import Reading
 from mmx.observe.status import Status
 from mmx.settings.load import FilesOnly, Loaded, Loader
 from mmx.settings.model import LogLevel, Settings
@@ -115,6 +118,7 @@ class Service:
         self._descriptors = 0
         self._started = time.time()
         self._settings_good = True
+        self._settings_taken_at = self._started
 
     async def run(self) -> None:
         """From start to stop; raises MmxError if the start fails."""
@@ -123,6 +127,7 @@ class Service:
         for number in _SIGNALS:
             loop.add_signal_handler(number, self.reload if number == signal.SIGHUP else self.stop)
         self._notifier.start_watchdog(loop)
+        self._lag = LoopLag(loop)
         self._descriptors = raise_descriptor_limit()
         settings = self._settings
         check_directory(Path(settings.spool_directory))
@@ -139,6 +144,7 @@ class Service:
             count = len(chain.children)
             self._sessions.history.reload(f"started, children: {count}", self._started, succeeded=True)
             self._sessions.slow_watch.start(settings.status.slow_after)
+            self._lag.start()
             self._greet(chain)
             self._lookout.watch(self._loaded)
             await self._obey()
@@ -182,6 +188,7 @@ class Service:
             if not waiter.done():
                 waiter.set_exception(_STOPPING)
         self._lookout.stop()
+        self._lag.stop()
         self._listeners.close()
         if self._greeting is not None:
             self._greeting.cancel()
@@ -265,6 +272,7 @@ class Service:
         _log.info("reloaded %s: %s", self._path, told)
         self._sessions.history.reload(told, time.time(), succeeded=True)
         self._settings_good = True
+        self._settings_taken_at = time.time()
         self._greet(chain)
         return tuple(changes or [told])
 
@@ -308,6 +316,15 @@ class Service:
             listeners=tuple(self._listeners.names),
             path=str(self._path),
             settings_good=self._settings_good,
+        )
+
+    def reading(self) -> Reading:
+        """What the metrics say of this moment."""
+        return read(
+            self._sessions,
+            loop_lag=self._lag.worst,
+            settings_good=self._settings_good,
+            settings_taken_at=self._settings_taken_at,
         )
 
     # Handshakes.

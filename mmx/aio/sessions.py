@@ -23,7 +23,17 @@ from mmx.aio.spool import FileSpool, SpoolBudget
 from mmx.aio.stream import Stream
 from mmx.aio.throttle import Throttle
 from mmx.aio.waits import SlowWatch
-from mmx.core.action import ChildFailed, Loss, MessageEnded, MessageKept, Note, ObservedRecord, Ready, Remark
+from mmx.core.action import (
+    ChildFailed,
+    Judged,
+    Loss,
+    MessageEnded,
+    MessageKept,
+    Note,
+    ObservedRecord,
+    Ready,
+    Remark,
+)
 from mmx.core.child import Child
 from mmx.core.condition import Truth
 from mmx.core.negotiation import Knowledge
@@ -32,6 +42,7 @@ from mmx.core.session import Session
 from mmx.observe.history import History
 from mmx.observe.log import Line
 from mmx.observe.message_line import MessageLine, failure_line, observed_line
+from mmx.observe.tally import Tally
 from mmx.settings.model import Settings
 from mmx.wire.payload import Options
 
@@ -80,6 +91,7 @@ class Sessions:
         self.knowledge = Knowledge()
         self.budget = SpoolBudget(settings.limits.max_spool)
         self._spool_directory = Path(settings.spool_directory)
+        self.tally = Tally(settings)
         self.history = History(keeps_addresses=settings.status.addresses)
         self.outages = Outages(self._throttle)
         self.slow_watch = SlowWatch(self.open_sessions, self._throttle, loop)
@@ -133,6 +145,7 @@ class Sessions:
     def accept(self, listener: str = "") -> Stream:
         """A new session for a connection of the MTA: the protocol factory of the listeners."""
         self._serial += 1
+        self.tally.sessions += 1
         name = f"{self._serial & 0xFFFFFFFF:08x}"
         session = Session(
             self._served,
@@ -162,6 +175,7 @@ class Sessions:
         self._spool_directory = Path(settings.spool_directory)
         self.chain = chain
         self.observers.most = settings.limits.max_observations
+        self.tally.follow(settings)
         self.reach.keep_only(chain.everybody)
         self.history.keep_only(
             (plan.name for plan in chain.everybody), keeps_addresses=settings.status.addresses
@@ -235,10 +249,13 @@ class Sessions:
         name = driver.name
         if isinstance(note, MessageEnded):
             _log.info(MessageLine(note.record))
+            self.tally.message(note.record)
             self.history.message(note.record, time.time())
             driver.has_served = True
             if self._draining:
                 self._loop.call_soon(driver.close_if_idle)
+        elif isinstance(note, Judged):
+            self.tally.judged(note)
         elif isinstance(note, MessageKept):
             self.observers.keep(note.transcript)
         elif isinstance(note, Ready):
@@ -247,6 +264,7 @@ class Sessions:
             if note.step in _HANDSHAKE_STEPS:
                 self.reach.failed(note.child.plan, note.reason)
             self._log_failure(name, note)
+            self.tally.failure(note)
             self.history.failure(note, time.time())
         else:
             self._log_remark(name, note)
@@ -254,9 +272,11 @@ class Sessions:
     def _observed(self, record: ObservedRecord) -> None:
         _log.info(observed_line(record))
         self.history.observed(record, time.time())
+        self.tally.observation(record)
 
     def ended(self, driver: Driver) -> None:
         self._drivers.discard(driver)
+        self.tally.session_ended(driver.session)
         if not self._drivers:
             self._all_ended.set()
 

@@ -1,12 +1,16 @@
 """What a session asks of its driver, in order, after the outboxes were written.
 
 Effects are imperatives (`Dial`, `Close`, `LookUp`, ...); notes are facts for logs, metrics and the breaker
-(`Ready`, `ChildFailed`, `MessageEnded`, `MessageKept`, `Remark`). `Loss` goes the other way: what happened
-to a child's connection.
+(`Ready`, `ChildFailed`, `Judged`, `MessageEnded`, `MessageKept`, `Remark`). `Loss` goes the other way: what
+happened to a child's connection.
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from mmx.wire import command
 
 if TYPE_CHECKING:
     from mmx.core.child import Child
@@ -63,6 +67,29 @@ class ChildFailed(NamedTuple):
     """The default action taken, or "" outside a message."""
 
 
+class Judged(NamedTuple):
+    """A child gave a verdict that is no share of a message: on the client, on a recipient, or on a command
+    that the MTA does not know.
+    """
+
+    child: "Child"
+    stage: str
+    """The command."""
+    verdict: str
+
+
+STAGES: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        code: command.NAMES[code]
+        for code in (
+            *(command.CONNECT, command.HELO, command.MAIL, command.RCPT, command.DATA),
+            *(command.HEADER, command.EOH, command.BODY, command.EOM, command.UNKNOWN),
+        )
+    }
+)
+"""The commands that a child replies to."""
+
+
 class Remark(NamedTuple):
     """A line for the log; `level` is a name of the logging module, lower case."""
 
@@ -94,6 +121,12 @@ class ChildRecord:
     detail: str = ""
     because: str = ""
     """The part of its condition that let it see the message or kept it out."""
+    failed: bool = False
+    """It failed; a verdict is then that of its default action."""
+    waited: Mapping[int, float] = field(default_factory=dict)
+    """Seconds that it was waited for since the message before, by command code (`Child.waited`)."""
+    edits: tuple[tuple[str, int], ...] = ()
+    """Names of the edits that it asked for with its final verdict, and how many of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,5 +192,5 @@ class ObservedRecord:
 
 
 Effect = Dial | Close | CloseMta | PauseMta | ResumeMta | LookUp
-Note = Ready | ChildFailed | MessageEnded | MessageKept | Remark
+Note = Ready | ChildFailed | Judged | MessageEnded | MessageKept | Remark
 Action = Effect | Note

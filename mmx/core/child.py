@@ -96,6 +96,7 @@ class Child:
         "stalled",
         "tried",
         "unknown",
+        "waited",
         "wanted",
     )
 
@@ -109,6 +110,10 @@ class Child:
         """Its verdict on the whole session (link REFUSING)."""
         self.sentence: Callable[[Part], None] | None = None
         """What it has settled for every message of this session (verdict_map.py)."""
+        self.waited: dict[int, float] = {}
+        """Seconds that it was waited for since the last message that was told of, by command code; content
+        before its end counts as BODY, since it is sent without waiting for each reply.
+        """
         self.link = Link.DOWN
         self._reset_connection()
 
@@ -243,10 +248,22 @@ class Child:
         due = self.due.popleft()
         if due.wanted:
             self.wanted -= 1
-            if self.part is not None:
-                self.part.seconds += now - self.since
+            self._end_wait(due.code, now)
         self._time_next(now)
         return due
+
+    def _end_wait(self, code: int, now: float) -> None:
+        seconds = now - self.since
+        if self.part is not None:
+            self.part.seconds += seconds
+        if code in _STREAMED:
+            code = command.BODY
+        self.waited[code] = self.waited.get(code, 0.0) + seconds
+
+    def give_up_waiting(self, now: float) -> None:
+        """It failed: what was waited for will not come."""
+        if self.due and self.due[0].wanted:
+            self._end_wait(self.due[0].code, now)
 
     def _time_next(self, now: float) -> None:
         if self.due:
@@ -274,10 +291,9 @@ class Child:
             taken += 1
         if taken:
             self.wanted -= taken
-            if self.part is not None:
-                self.part.seconds += now - self.since
-                if self.part.said is not None:
-                    self.part.said.add("continue")
+            self._end_wait(command.BODY, now)
+            if self.part is not None and self.part.said is not None:
+                self.part.said.add("continue")
             self._time_next(now)
         return taken
 

@@ -74,6 +74,13 @@ class Edits:
         self.size += len(received) + OVERHEAD
         return ""
 
+    def counts(self) -> tuple[tuple[str, int], ...]:
+        """Names of edits and how many of each are held; a replaced body counts once."""
+        codes = [one.code if isinstance(one, HeaderEdit) else one[CODE] for one in self.requests]
+        if self.body is not None:
+            codes.append(reply.REPLBODY)
+        return tuple((reply.NAMES[code], codes.count(code)) for code in sorted(set(codes)))
+
     def release(self) -> None:
         """The child's QUARANTINE does not count; its other edits do."""
         self.requests = [r for r in self.requests if isinstance(r, HeaderEdit) or r[CODE] != reply.QUARANTINE]
@@ -138,6 +145,8 @@ _READERS: Final[dict[int, Callable[[int, bytes, bool], HeaderEdit | str | None]]
     reply.QUARANTINE: _read_quarantine,
     reply.REPLBODY: _read_body,
 }
+KINDS: Final = tuple(reply.NAMES[code] for code in _READERS)
+"""Names of all edits."""
 
 
 def merge(shares: list[tuple[Edits, bool]], content: Content) -> tuple[list[bytes], Spool | None]:

@@ -95,6 +95,7 @@ def fail(state: State, child: Child, loss: Loss) -> None:
         return
     step = step_of(child)
     reached = child.link is Link.UP
+    child.give_up_waiting(state.now)
     child.disconnect()
     state.actions.append(Close(child))
     action = _take_default_action(state, child, loss, reached=reached)
@@ -123,12 +124,11 @@ def _take_default_action(state: State, child: Child, loss: Loss, *, reached: boo
     part.detail = f"{loss.reason}: {loss.detail}" if loss.detail else loss.reason
     if part.edits is not None:
         part.edits.drop()
+    part.failed = True
     if action in OF_DEFAULT_ACTION:
         part.verdict = OF_DEFAULT_ACTION[action]
-    else:
-        part.failed = True
-        if action == plan.QUARANTINE:
-            part.hold = b"content filter failed"
+    elif action == plan.QUARANTINE:
+        part.hold = b"content filter failed"
     return action
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Final
 
 from mmx.core import attribution, links, verdict, verdict_map
-from mmx.core.action import Loss, Remark
+from mmx.core.action import Judged, Loss, Remark
 from mmx.core.child import Child, Due, Link
 from mmx.core.edits import NoRoomError
 from mmx.core.part import Part
@@ -99,10 +99,12 @@ def _take_verdict(state: State, child: Child, code: int, decided: Verdict | None
 
 def _greeting(state: State, child: Child, due: Due, code: int, decided: Verdict | None) -> None:
     if code == reply.ACCEPT:
+        state.actions.append(Judged(child, command.NAMES[due.code], "accept"))
         links.close(state, child, Link.RELEASED)
     elif code == reply.DISCARD:
         _remark(state, child, due, "DISCARD means nothing before MAIL; taken as CONTINUE")
     elif decided is not None:
+        state.actions.append(Judged(child, command.NAMES[due.code], decided.word))
         child.refusal = decided
         if child.part is not None:
             child.part.stage = due.code
@@ -144,6 +146,7 @@ def _recipient(state: State, child: Child, due: Due, code: int, decided: Verdict
     elif code in (reply.ACCEPT, reply.DISCARD):
         _message(state, child, due, code, decided)
     elif decided is not None:
+        state.actions.append(Judged(child, command.NAMES[due.code], decided.word))
         part.stage = command.RCPT
         if event is state.owed:
             child.said = (event, decided)
@@ -179,6 +182,7 @@ def _unknown(state: State, child: Child, due: Due, code: int, decided: Verdict |
         if code == reply.ACCEPT and child.part is not None and not child.part.finished:
             _join_anew(child, child.part)
     elif decided is not None and due.event is not None:
+        state.actions.append(Judged(child, command.NAMES[due.code], decided.word))
         child.said = (due.event, decided)
 
 

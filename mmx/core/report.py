@@ -79,6 +79,9 @@ def _emit(state: State, transaction: Transaction | None, conclusion: Conclusion)
         seconds=state.now - (transaction.since if transaction is not None else state.owed_since),
         children=tuple(child_record(child) for child in state.children),
     )
+    for child in state.children:
+        if child.waited:
+            child.waited = {}
     state.actions.append(MessageEnded(record))
 
 
@@ -87,10 +90,18 @@ def child_record(child: Child) -> ChildRecord:
     part = child.part
     if part is None or child.refusal is not None:
         word = child.refusal.word if child.refusal is not None else child.link.value
-        return ChildRecord(child.name, word, "", 0.0)
-    word = "accept" if child.link.value == "released" else part.word
-    stage = command.NAMES.get(part.stage, "")
-    return ChildRecord(child.name, word, stage, part.seconds, part.detail, part.skipped or part.because)
+        return ChildRecord(child.name, word, "", 0.0, waited=child.waited)
+    return ChildRecord(
+        child.name,
+        "accept" if child.link.value == "released" else part.word,
+        command.NAMES.get(part.stage, ""),
+        part.seconds,
+        part.detail,
+        part.skipped or part.because,
+        failed=part.failed,
+        waited=child.waited,
+        edits=part.edits.counts() if part.delivered and part.edits is not None else (),
+    )
 
 
 def client_of(greeting: Event | None) -> bytes:

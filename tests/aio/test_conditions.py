@@ -6,6 +6,7 @@ import pytest
 
 from mmx.aio.conditions import NO_NETWORKS, Compiler, LocalNetworks
 from mmx.core.condition import Condition, Facts, Point, Truth, decide
+from mmx.observe.tally import condition_of
 from mmx.settings.build import build
 from mmx.settings.checks import check
 from mmx.settings.document import read_document
@@ -255,3 +256,19 @@ def test_a_table_that_changes_makes_another_condition(tmp_path: Path) -> None:
     assert before == compiled(text)
     file.write_text("b\n")
     assert before != compiled(text)
+
+
+@pytest.mark.parametrize("no", ["", "not "])
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("authenticated", "unauthenticated", "local", "remote", "s25r", "trusted_domain"),
+        *("stressed", "calm"),
+        *("dnsbl", "partners", "submission"),
+    ],
+)
+def test_the_counters_understand_which_condition_decided(word: str, no: str) -> None:
+    settings = "{listen: [{name: submission, endpoint: 'unix:/s'}], dnsbl: {zones: [a.example]}, "
+    settings += "trusted_domains: [example.com], conditions: {partners: {client: [192.0.2.0/24]}}}"
+    condition = compiled(settings, no + word)
+    assert condition_of(condition.why(Facts(point=Point.EOM), None)) == condition_of(no + word)

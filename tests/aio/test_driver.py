@@ -383,5 +383,5 @@ async def test_close_if_idle() -> None:
 def test_every_action_is_performed() -> None:
     assert {action.__name__ for action in module._PERFORM} == {
         *("Dial", "Close", "CloseMta", "PauseMta", "ResumeMta"),
-        *("LookUp", "Ready", "ChildFailed", "MessageEnded", "MessageKept", "Remark"),
+        *("LookUp", "Ready", "ChildFailed", "Judged", "MessageEnded", "MessageKept", "Remark"),
     }

@@ -271,3 +271,18 @@ class TestRevise:
 
 def test_every_reader_takes_a_frame_of_its_code() -> None:
     assert all(example[CODE] == code for code, example in GOOD.items())
+
+
+def test_edits_are_counted_by_kind() -> None:
+    assert collect(ADD, CHG, ADD, *GOOD.values(), GOOD[reply.REPLBODY]).counts() == (
+        ("ADDRCPT", 1),
+        ("DELRCPT", 1),
+        ("ADDRCPT_PAR", 1),
+        ("REPLBODY", 1),
+        ("CHGFROM", 1),
+        ("ADDHEADER", 3),
+        ("INSHEADER", 1),
+        ("CHGHEADER", 2),
+        ("QUARANTINE", 1),
+    )
+    assert collect().counts() == ()

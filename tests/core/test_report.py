@@ -3,6 +3,7 @@
 import pytest
 
 from mmx.core import report
+from mmx.core.action import Judged
 from mmx.core.event import Event
 from mmx.wire import command, payload
 from mmx.wire.framing import frame
@@ -162,3 +163,62 @@ def test_the_client_as_postfix_writes_it(data: bytes, client: bytes) -> None:
 
 def test_nobody_has_connected() -> None:
     assert report.client_of(None) == b""
+
+
+def judged(play: Playbook) -> list[tuple[str, str, str]]:
+    return [(note.child.name, note.stage, note.verdict) for note in play.notes(Judged)]
+
+
+def test_waits_are_told_by_command_with_the_next_message() -> None:
+    with Playbook("start: helo", "child a: protocol=NOHDRS") as play:
+        play >> f"M> {MAIL}" << f"a> {MAIL}"
+        play >> "wait 1"
+        play >> "a< CONTINUE" << "M< CONTINUE"
+        play >> f"M> {RCPT}" << f"a> {RCPT}"
+        play >> "wait 2"
+        play >> "a< REJECT" << "M< REJECT"
+        play >> f"M> {RCPT}" << f"a> {RCPT}"
+        play >> "wait 0.5"
+        play >> "a< ACCEPT" << "M< ACCEPT"
+        (share,) = play.record.children
+        waited = {command.NAMES[code]: seconds for code, seconds in share.waited.items()}
+        assert waited == {"CONNECT": 0.0, "HELO": 0.0, "MAIL": 1.0, "RCPT": 2.5}
+        assert judged(play) == [("a", "RCPT", "reject")]
+        assert play.child("a").waited == {}
+        assert not share.failed
+
+
+def test_the_wait_for_a_child_that_failed_counts() -> None:
+    with Playbook("start: helo", "child a: died=tempfail") as play:
+        play >> f"M> {MAIL}" << f"a> {MAIL}"
+        play >> "wait 3"
+        play >> "a< closes" << "M< TEMPFAIL"
+        (share,) = play.record.children
+        assert (share.verdict, share.failed, share.waited[command.MAIL]) == ("tempfail", True, 3.0)
+
+
+def test_a_verdict_on_an_unknown_command_is_told() -> None:
+    with Playbook("start: helo", "child a:", "child b:") as play:
+        play >> "M> UNKNOWN x" << "a,b> UNKNOWN x"
+        play >> "a< TEMPFAIL" << "M< TEMPFAIL"
+        play >> "b< CONTINUE"
+        assert judged(play) == [("a", "UNKNOWN", "tempfail")]
+
+
+@pytest.mark.parametrize(("said", "answer"), [("ACCEPT", "ACCEPT"), ("REJECT", "REJECT")])
+def test_a_verdict_on_the_client_is_told_once(said: str, answer: str) -> None:
+    with Playbook("start: connected", "child a:") as play:
+        play >> "M> HELO mail.example.net" << "a> HELO mail.example.net"
+        play >> f"a< {said}" << f"M< {answer}" << "a> QUIT" << "a> closes"
+        assert judged(play) == [("a", "HELO", said.lower())]
+
+
+def test_edits_are_told_of_a_child_that_let_the_message_pass() -> None:
+    with Playbook("start: data", "child a: protocol=NOHDRS,NOBODY") as play:
+        play >> "M> EOH" << "a> EOH"
+        play >> "a< CONTINUE"
+        play >> "M> EOM" << "a> EOM"
+        play >> "a< ADDHEADER X v"
+        play >> "a< CONTINUE" << 'M< ADDHEADER X " v"' << "M< CONTINUE"
+        (share,) = play.record.children
+        assert share.edits == (("ADDHEADER", 1),)
