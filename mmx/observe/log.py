@@ -42,6 +42,8 @@ _LEVELS: Final = {
     LogLevel.DEBUG: logging.DEBUG,
 }
 _UNSAFE: Final = re.compile(r"[^ -\[\]-~]")
+_AS_IT_IS: Final = re.compile(r"[!#-<>-\[\]-~]+")
+"""Nothing to escape and nothing that needs quotes: nearly all that is logged."""
 _NEEDS_QUOTES: Final = re.compile(r'[ "=]|\A\Z')
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -212,11 +214,20 @@ def _plain(value: object) -> object:
 
 
 def _value(value: object) -> str:
+    if isinstance(value, bytes | str):
+        return _text_value(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.3f}".rstrip("0").rstrip(".")
-    text = escape(value if isinstance(value, bytes | str) else str(value))
+    return _text_value(str(value))
+
+
+def _text_value(value: bytes | str) -> str:
+    text = value if isinstance(value, str) else value.decode("latin-1")
+    if len(text) <= LONGEST_TEXT and _AS_IT_IS.fullmatch(text):
+        return text
+    text = escape(value)
     return '"' + text.replace('"', r"\x22") + '"' if _NEEDS_QUOTES.search(text) else text
 
 
