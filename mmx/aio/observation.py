@@ -143,6 +143,9 @@ class Observation:
 
     # What a driver needs (driver.Surroundings).
 
+    def look_up(self, address: str, lists: Sequence[str], tell: Callable[[str, Truth], None]) -> None:
+        """Conditions were asked when the message was kept."""
+
     def began(self, driver: Driver) -> None:
         """It counts as no session."""
 
@@ -153,9 +156,6 @@ class Observation:
 
     def dial(self, child: Child, stream: Stream, failed: Callable[[Loss], None]) -> Dialling | Loss:
         return self._around.dial(child, stream, failed)
-
-    def look_up(self, address: str, lists: Sequence[str], tell: Callable[[str, Truth], None]) -> None:
-        self._around.look_up(address, lists, tell)
 
     def note(self, driver: Driver, note: Note) -> None:
         if isinstance(note, ChildFailed):
@@ -173,13 +173,10 @@ class Observation:
         """What the core says of the message: where the child decided on content, and faults of mmx."""
         if self._is_given_up or self._playback.outcome == "failed":
             return
-        share = record.children[0]
-        if share.verdict == "skipped":
-            self._playback.end("skipped", share.because)
-        elif not record.decider and record.verdict == "tempfail":
+        if not record.decider and record.verdict == "tempfail":
             self._playback.end("missed", record.why)
         elif self._playback.outcome:
-            self._playback.stage = share.stage or self._playback.stage
+            self._playback.stage = record.children[0].stage or self._playback.stage
 
     def ended(self, driver: Driver) -> None:  # noqa: ARG002 - it has no other
         if self._is_over:
@@ -214,7 +211,8 @@ def chain_of(transcript: Transcript, plan: ObservedPlan) -> Chain:
     """The chain of the session that plays to this child.
 
     What was within the bounds of the real session is so here; nobody waits, so no event has a limit for all
-    children together.
+    children together. Whether the child sees the message has been decided. The macros that the MTA was asked
+    for count as asked for here, so the child gets of them what it would get.
     """
     chain = transcript.chain
     limits = replace(
@@ -224,5 +222,22 @@ def chain_of(transcript: Transcript, plan: ObservedPlan) -> Chain:
         max_headers=maxsize,
         max_transcript=maxsize,
     )
-    child = replace(plan.child, unreachable=ACCEPT, died=ACCEPT)
-    return replace(chain, children=(child,), observed=(), limits=limits, name_in_reply=False)
+    child = replace(
+        plan.child,
+        unreachable=ACCEPT,
+        died=ACCEPT,
+        when=None,
+        after=None,
+        only_matching=False,
+        max_size=None,
+    )
+    return replace(
+        chain,
+        children=(child,),
+        observed=(),
+        limits=limits,
+        condition_macros=transcript.requested,
+        dns_lists=(),
+        name_in_reply=False,
+        children_header=b"",
+    )

@@ -71,11 +71,13 @@ class Observers:
 
     def _show(self, transcript: Transcript) -> None:
         for plan in transcript.chain.observed:
-            why = self._obstacle(plan.child.name)
+            skipped = transcript.sight(plan).skipped
+            why = skipped or self._obstacle(plan.child.name)
             observation = None if why else self._prepare(transcript, plan)
             if observation is None:
                 transcript.release()
-                self._report(missed(transcript, plan.child.name, why or "internal error"))
+                verdict = "skipped" if skipped else "missed"
+                self._report(not_shown(transcript, plan.child.name, verdict, why or "internal error"))
                 continue
             self._running.add(observation)
             self._shown[plan.child.name] += 1
@@ -109,13 +111,13 @@ class Observers:
         self._report(record)
 
 
-def missed(transcript: Transcript, child: str, why: str) -> ObservedRecord:
+def not_shown(transcript: Transcript, child: str, verdict: str, why: str) -> ObservedRecord:
     """The record of a message that was not shown."""
     return ObservedRecord(
         session=transcript.session,
         queue_id=transcript.queue_id,
         child=child,
-        verdict="missed",
+        verdict=verdict,
         stage="",
         reply=b"",
         refused_recipients=0,

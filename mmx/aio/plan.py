@@ -29,7 +29,7 @@ def make_chain(
         condition_macros=compiler.macros(words),
         dns_lists=compiler.dns_lists(words),
         trusted_domain=compiler.trusted_domain(),
-        observed=tuple(_observed(child, settings, compiler) for child in settings.observed),
+        observed=tuple(_observed(child, settings, names, compiler) for child in settings.observed),
     )
 
 
@@ -46,10 +46,12 @@ def _words(settings: Settings) -> list[str]:
     return [word for child in (*settings.chain, *settings.observed) for word in child.when]
 
 
-def _observed(child: ChildSettings, settings: Settings, compiler: Compiler) -> ObservedPlan:
+def _observed(
+    child: ChildSettings, settings: Settings, chain: Collection[str], compiler: Compiler
+) -> ObservedPlan:
     place = settings.children.index(child)
     earlier = frozenset(other.name for other in settings.children[:place])
-    return ObservedPlan(_child(child, (), compiler), earlier)
+    return ObservedPlan(_child(child, chain, compiler), earlier)
 
 
 def _child(child: ChildSettings, chain: Collection[str], compiler: Compiler) -> ChildPlan:

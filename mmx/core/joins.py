@@ -51,7 +51,7 @@ def begin_part(state: State, transaction: Transaction, child: Child) -> None:
     plan = child.plan
     if plan.max_size is not None:
         transaction.size_limit = min(transaction.size_limit, plan.max_size)
-    if any(other.plan.after is not None and other.plan.after.child == child.name for other in state.children):
+    if _is_awaited(state, child):
         part.said = set()
     if is_conditional(plan):
         part.undecided = True
@@ -59,6 +59,13 @@ def begin_part(state: State, transaction: Transaction, child: Child) -> None:
         consider(state, transaction, child)
     else:
         _enter(state, child, part)
+
+
+def _is_awaited(state: State, child: Child) -> bool:
+    """True if another child sees only mail of which this one has said something."""
+    afters = [other.plan.after for other in state.children]
+    afters += [observed.child.after for observed in state.chain.observed]
+    return any(after is not None and after.child == child.name for after in afters)
 
 
 def _enter(state: State, child: Child, part: Part) -> None:
@@ -85,11 +92,11 @@ def consider(state: State, transaction: Transaction, child: Child) -> None:
         if event.code == command.RCPT and not event.rejected:
             part.candidates.append(event)
             newest = [event]
-    said, why_said = _said(state, plan.after)
+    said_so, why_said = said(state, plan.after)
     holds, why_holds = _holds(state, child, part, newest)
-    if Truth.NO in (said, holds):
-        _leave_out(transaction, part, why_said if said is Truth.NO else why_holds)
-    elif Truth.OPEN not in (said, holds):
+    if Truth.NO in (said_so, holds):
+        _leave_out(transaction, part, why_said if said_so is Truth.NO else why_holds)
+    elif Truth.OPEN not in (said_so, holds):
         _join(state, transaction, child, part, why_holds or why_said)
 
 
@@ -111,7 +118,7 @@ def _newest_recipient(condition: Condition, known: Facts, part: Part) -> tuple[T
     return outcome
 
 
-def _said(state: State, after: After | None) -> tuple[Truth, str]:
+def said(state: State, after: After | None) -> tuple[Truth, str]:
     """What `after` makes of the replies so far; a child that was not asked keeps no other from running."""
     if after is None:
         return Truth.YES, ""

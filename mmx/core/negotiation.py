@@ -88,6 +88,11 @@ def wants_unknown(child: Options) -> bool:
     return child.version >= 3 and not child.protocol & option.NOUNKNOWN
 
 
+def lists_of(options: Options | None) -> Options | None:
+    """What of a child that only observes concerns the MTA: its macro lists. It gets no other event."""
+    return None if options is None else options._replace(actions=0, protocol=option.NOUNKNOWN)
+
+
 def offer_to_child(offer: Options) -> Options:
     """What a child is offered in a session whose MTA offered `offer` (N10)."""
     lacking = _NEEDS_THE_MTA & ~offer.protocol

@@ -35,6 +35,7 @@ class Playback:
     __slots__ = (
         "_body",
         "_edits",
+        "_recipients",
         "_script",
         "_source",
         "finished",
@@ -49,6 +50,7 @@ class Playback:
     def __init__(self, transcript: Transcript, plan: ObservedPlan) -> None:
         self._source, body = transcript.view(plan)
         self._body: Spool | None = body
+        self._recipients = transcript.sight(plan).recipients
         self._script = self._play(transcript)
         self._edits: dict[int, int] = {}
         self.streams = False
@@ -116,8 +118,8 @@ class Playback:
         for event in transcript.envelope:
             if self._decides(event.code, (yield _with_macros(event))):
                 return
-        for event in transcript.recipients:
-            if self._decides_recipient((yield _with_macros(event)), len(transcript.recipients)):
+        for event in self._recipients:
+            if self._decides_recipient((yield _with_macros(event))):
                 return
         if transcript.data is not None and self._decides(command.DATA, (yield _with_macros(transcript.data))):
             return
@@ -139,7 +141,7 @@ class Playback:
         self.stage = command.NAMES[code]
         return True
 
-    def _decides_recipient(self, received: bytes, recipients: int) -> bool:
+    def _decides_recipient(self, received: bytes) -> bool:
         before = self.reply
         if not self._decides(command.RCPT, received):
             return False
@@ -147,7 +149,7 @@ class Playback:
             self.reply = before
             return True
         self.refused += 1
-        if self.refused == recipients:
+        if self.refused == len(self._recipients):
             return True
         self.outcome = self.stage = ""
         return False

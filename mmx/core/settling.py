@@ -107,7 +107,8 @@ def decide(state: State, event: Event) -> tuple[Child | None, Standing | Verdict
 def _settle_negotiation(state: State, event: Event) -> bool:
     if decide(state, event)[1] is PENDING:
         return False
-    known = (state.knowledge.of(child.name) for child in state.children)
+    known = [state.knowledge.of(child.name) for child in state.children]
+    known += [negotiation.lists_of(state.knowledge.of(plan.child.name)) for plan in state.chain.observed]
     answer = negotiation.answer_to_mta(
         state.offer,
         [options for options in known if options is not None],
@@ -202,9 +203,9 @@ def end_transaction(state: State) -> None:
     transaction = state.transaction
     if transaction is None:
         return
+    kept = transcript.keep(state, transaction)
     state.transaction = None
     state.message_deadline = inf
-    kept = transcript.keep(state, transaction)
     for child in state.children:
         if kept is None and child.part is not None and child.part.edits is not None:
             child.part.edits.drop()

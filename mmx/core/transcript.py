@@ -5,15 +5,18 @@ children are not dropped but handed over, spools and all, if a child observes; n
 takes the transcript releases it once for each observing child; the last release closes the spools.
 
 What an observing child is shown is the message as the children before it in the order left it, with the
-recipients that nobody refused. Only a message whose end of message was answered is kept: one that was
-refused before has no content that could be judged.
+recipients that nobody refused. Whether its conditions, its `max_size` and its `after` let it see the message
+is asked here, when all is known; what cannot be told keeps nothing from it. Only a message whose end of
+message was answered is kept: one that was refused before has no content that could be judged.
 """
 
 from typing import NamedTuple
 
-from mmx.core import edits, negotiation
+from mmx.core import edits, facts, joins, negotiation
+from mmx.core.condition import Truth, decide
 from mmx.core.content import Content, Source
 from mmx.core.edits import Edits
+from mmx.core.event import Event
 from mmx.core.plan import ORIGINAL, ObservedPlan
 from mmx.core.spool import Spool
 from mmx.core.state import State, Transaction
@@ -30,12 +33,21 @@ class View(NamedTuple):
     body: Spool
 
 
+class Sight(NamedTuple):
+    """What one child may see of the message."""
+
+    recipients: list[Event]
+    skipped: str = ""
+    """Why it sees nothing, "" if it does."""
+
+
 class Transcript:
     """One message and what came before it in its session."""
 
     __slots__ = (
         "_holders",
         "_shares",
+        "_sights",
         "chain",
         "content",
         "data",
@@ -43,13 +55,20 @@ class Transcript:
         "listener",
         "offer",
         "queue_id",
-        "recipients",
+        "requested",
         "session",
         "stressed",
         "verdict",
     )
 
-    def __init__(self, state: State, transaction: Transaction, content: Content, shares: Shares) -> None:
+    def __init__(
+        self,
+        state: State,
+        transaction: Transaction,
+        content: Content,
+        shares: Shares,
+        sights: dict[str, Sight],
+    ) -> None:
         self.session = state.name
         self.listener = state.listener
         self.stressed = state.stressed
@@ -64,9 +83,11 @@ class Transcript:
         events = (state.greeting, state.helo, transaction.mail)
         self.envelope = [event for event in events if event is not None]
         """CONNECT, HELO, MAIL."""
-        self.recipients = [event for event in transaction.recipients if not (event.refused or event.rejected)]
         self.data = transaction.data
         self.content = content
+        self.requested = state.requested
+        """Macro lists that were sent to the MTA."""
+        self._sights = sights
         self._shares = shares
         self._holders = len(state.chain.observed)
 
@@ -79,6 +100,10 @@ class Transcript:
     def is_last(self) -> bool:
         """True if one child alone still holds it."""
         return self._holders == 1
+
+    def sight(self, plan: ObservedPlan) -> Sight:
+        """What this child may see."""
+        return self._sights[plan.child.name]
 
     def view(self, plan: ObservedPlan) -> View:
         """The message as this child is to see it."""
@@ -115,6 +140,7 @@ def keep(state: State, transaction: Transaction) -> Transcript | None:
         return None
     if not (state.chain.observed and conclusion.answered and content.complete):
         return None
+    sights = {plan.child.name: _sight(state, transaction, content, plan) for plan in state.chain.observed}
     wanted = {name for plan in state.chain.observed for name in plan.behind}
     shares: Shares = []
     for child in state.children:
@@ -125,4 +151,26 @@ def keep(state: State, transaction: Transaction) -> Transcript | None:
             shares.append((child.name, part.edits, part.original))
         else:
             part.edits.drop()
-    return Transcript(state, transaction, content, shares)
+    return Transcript(state, transaction, content, shares, sights)
+
+
+def _sight(state: State, transaction: Transaction, content: Content, observed: ObservedPlan) -> Sight:
+    plan = observed.child
+    recipients = [event for event in transaction.recipients if not (event.refused or event.rejected)]
+    said, why = joins.said(state, plan.after)
+    if said is Truth.NO:
+        return Sight([], why)
+    if plan.when is not None:
+        known = facts.facts_of(state)
+        holds, why = decide(plan.when, known)
+        if holds is Truth.NO:
+            return Sight([], why or "condition")
+        if plan.only_matching:
+            recipients = [
+                event
+                for event in recipients
+                if plan.when.truth(known, facts.address_of(event)) is not Truth.NO
+            ]
+    if plan.max_size is not None and content.octets > plan.max_size:
+        return Sight([], f"max_size: more than {plan.max_size} bytes")
+    return Sight(recipients)

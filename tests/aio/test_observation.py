@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -293,8 +294,10 @@ def test_the_chain_of_an_observation_takes_no_default_action() -> None:
 
     class Kept:
         chain = Chain(children=(ChildPlan("b"),), observed=(plan,), name_in_reply=True)
+        requested = MappingProxyType({3: (b"i",)})
 
     made = chain_of(Kept(), plan)  # type: ignore[arg-type]  # all of a transcript that is read
     assert [(one.name, one.unreachable, one.died) for one in made.children] == [("a", ACCEPT, ACCEPT)]
     assert made.observed == ()
+    assert made.condition_macros == Kept.requested
     assert not made.name_in_reply

@@ -37,7 +37,7 @@ def test_what_is_kept() -> None:
     assert transcript.queue_id == b"4XyZ12"
     assert transcript.verdict == "accept"
     assert [event.code for event in transcript.envelope] == [command.CONNECT, command.HELO, command.MAIL]
-    assert [event.frame for event in transcript.recipients] == [ENVELOPE[2]]
+    assert [event.frame for event in transcript.sight(FIRST).recipients] == [ENVELOPE[2]]
     assert transcript.size == len(b"text\r\n")
 
 
