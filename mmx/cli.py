@@ -174,15 +174,16 @@ def _uninstall(arguments: list[str]) -> int:
 
 
 def _steer(verb: str, arguments: list[str]) -> int:
-    from mmx.tools import status, steer  # noqa: PLC0415  # likewise
+    from mmx.tools import status, steer, trace  # noqa: PLC0415  # likewise
 
-    main = status.main if verb in ("status", "sessions") else steer.main
-    return main(verb, arguments)
+    mains = {"status": status.main, "sessions": status.main, "trace": trace.main}
+    return mains.get(verb, steer.main)(verb, arguments)
 
 
 _STEERING: Final = {
     "status": "tell what the running mmx does",
     "sessions": "list its open sessions",
+    "trace": "show what travels between Postfix, mmx and each child",
     "reload": "have it read its settings again, and wait for that",
     "disable": "take a child out of its chain",
     "enable": "put a child back",

@@ -31,7 +31,7 @@ from typing import Any, Final
 
 from mmx import __version__
 from mmx.aio.listener import Access, Listener, bind_unix
-from mmx.errors import EX_NOPERM, EX_SOFTWARE, EX_TEMPFAIL, EX_USAGE, MmxError
+from mmx.errors import EX_NOPERM, EX_SOFTWARE, EX_TEMPFAIL, EX_USAGE, InvalidValueError, MmxError
 
 PROTOCOL: Final = 1
 """Changes when a client of before would misunderstand."""
@@ -218,6 +218,16 @@ def _parse(line: bytes) -> Request:
     if not isinstance(request, dict):
         raise ValueError('the request is no JSON object, such as {"do": "status"}')
     return request
+
+
+def number(request: Request, key: str, least: float, most: float) -> float | None:
+    """A number of a request, None if it is not there; raises InvalidValueError."""
+    value = request.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise InvalidValueError(f"{key} is not a number from {least:g} to {most:g}")
+    return float(value)
 
 
 def _line(value: object) -> bytes:

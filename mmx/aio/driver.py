@@ -25,6 +25,7 @@ from typing import Any, Final, Protocol
 
 from mmx.aio.dial import Dialling
 from mmx.aio.stream import Stream
+from mmx.aio.trace import SessionTrace
 from mmx.core.action import (
     ChildFailed,
     Close,
@@ -121,6 +122,7 @@ class Driver:
         "name",
         "session",
         "since",
+        "trace",
     )
 
     def __init__(
@@ -131,6 +133,7 @@ class Driver:
         self._surroundings = surroundings
         self._loop = loop
         self.since = loop.time()
+        self.trace: SessionTrace | None = None
         self.has_served = False
         self.mta = surroundings.make_stream(self, accepted=True)
         self._links: dict[int, ChildLink] = {}
@@ -148,6 +151,8 @@ class Driver:
         self._watch()
 
     def received(self, frames: list[bytes]) -> None:
+        if self.trace is not None:
+            self.trace.received("", frames)
         self._enter(self.session.from_mta, *frames)
 
     def lost(self, loss: Loss) -> None:
@@ -170,15 +175,21 @@ class Driver:
     # The children's links. A link that was given up never gets here: its stream has no owner any more.
 
     def child_up(self, link: ChildLink) -> None:
+        if self.trace is not None:
+            self.trace.happened(link.child.name, "up")
         self._enter(self.session.child_up, link.child)
 
     def child_received(self, link: ChildLink, frames: list[bytes]) -> None:
+        if self.trace is not None:
+            self.trace.received(link.child.name, frames)
         self._enter(self.session.from_child, link.child, *frames)
 
     def child_lost(self, link: ChildLink, loss: Loss) -> None:
         if self._links.get(id(link.child)) is link:
             del self._links[id(link.child)]
             link.child.out.clear()
+            if self.trace is not None:
+                self.trace.lost(link.child.name, loss)
             self._enter(self.session.child_lost, link.child, loss)
 
     def child_blocked(self, link: ChildLink, blocked: bool) -> None:
@@ -247,6 +258,8 @@ class Driver:
     def _write(self) -> None:
         session = self.session
         while session.mta_out:
+            if self.trace is not None:
+                self.trace.sent("", session.mta_out)
             self.mta.write(session.mta_out)
             if session.mta_stalled and not self.mta.is_blocked:
                 self._call(session.mta_blocked, False)
@@ -255,6 +268,8 @@ class Driver:
                 link = self._links.get(id(child))
                 if link is None or not link.stream.is_open:
                     break
+                if self.trace is not None:
+                    self.trace.sent(child.name, child.out)
                 link.stream.write(child.out)
                 if child.stalled and not link.stream.is_blocked:
                     self._call(session.child_blocked, child, False)
@@ -269,10 +284,14 @@ class Driver:
         for link, loss in failures:
             if self._links.get(id(link.child)) is link:
                 del self._links[id(link.child)]
+                if self.trace is not None:
+                    self.trace.lost(link.child.name, loss)
                 self._call(session.child_lost, link.child, loss)
 
     def _dial(self, action: Dial) -> None:
         child = action.child
+        if self.trace is not None:
+            self.trace.happened(child.name, "dial", child.plan.endpoint)
         former = self._links.pop(id(child), None)
         if former is not None:
             former.close()
@@ -286,6 +305,9 @@ class Driver:
     def _close(self, action: Close) -> None:
         link = self._links.pop(id(action.child), None)
         if link is not None:
+            if self.trace is not None:
+                self.trace.sent(action.child.name, action.child.out)
+                self.trace.happened(action.child.name, "close")
             if action.child.out:
                 link.stream.write(action.child.out)
             link.close()
@@ -307,6 +329,8 @@ class Driver:
         self._surroundings.look_up(action.address, action.lists, self.looked_up)
 
     def _note(self, action: Note) -> None:
+        if self.trace is not None and isinstance(action, MessageEnded):
+            self.trace.verdict(action.record)
         self._surroundings.note(self, action)
 
     # Time.
@@ -347,6 +371,8 @@ class Driver:
             link.close()
         self._links.clear()
         self.mta.close()
+        if self.trace is not None:
+            self.trace.happened("", "end")
         self._surroundings.ended(self)
 
 

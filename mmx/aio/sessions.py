@@ -22,6 +22,7 @@ from mmx.aio.sidelines import Sidelines
 from mmx.aio.spool import FileSpool, SpoolBudget
 from mmx.aio.stream import Stream
 from mmx.aio.throttle import Throttle
+from mmx.aio.trace import Traces
 from mmx.aio.waits import SlowWatch
 from mmx.core.action import (
     ChildFailed,
@@ -88,6 +89,7 @@ class Sessions:
         self.chain = chain
         self._served = chain
         self.sidelines = Sidelines(self._hand_out, loop)
+        self.traces = Traces(self._drivers)
         self.knowledge = Knowledge()
         self.budget = SpoolBudget(settings.limits.max_spool)
         self._spool_directory = Path(settings.spool_directory)
@@ -158,7 +160,9 @@ class Sessions:
             listener=listener,
             stressed=self.stressed,
         )
-        return Driver(session, name, self, self._loop).mta
+        driver = Driver(session, name, self, self._loop)
+        self.traces.began(driver)
+        return driver.mta
 
     def change(
         self, settings: Settings, chain: Chain, *, max_sessions: int, max_connections: int = sys.maxsize

@@ -7,6 +7,7 @@
     disable   child [seconds]             out of the chain at the next MAIL of each session
     enable    child                       back
     drain     child [seconds] [wait]      as disable; answers when no message that it sees is left
+    trace     see mmx.aio.trace_request   what travels, as events
 
 Whoever takes a child out is named in the log, since mail then passes without it.
 """
@@ -18,9 +19,10 @@ import os
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Protocol
 
-from mmx.aio.control import Client, Commands, Request
+from mmx.aio.control import Client, Commands, Request, number
 from mmx.aio.open_sessions import session_status
 from mmx.aio.sessions import Sessions
+from mmx.aio.trace_request import trace
 from mmx.aio.waits import waits_of
 from mmx.errors import InvalidValueError
 from mmx.observe.status import DISABLED, DRAINING, Status
@@ -76,6 +78,7 @@ class Steering:
             "disable": self._disable,
             "enable": self._enable,
             "drain": self._drain,
+            "trace": self._trace,
         }
 
     async def _status(self, _request: Request, _client: Client) -> object:
@@ -87,7 +90,7 @@ class Steering:
         return {"pid": os.getpid(), "text": text, "json": show_json(loaded)}
 
     async def _list_sessions(self, request: Request, client: Client) -> object:
-        count = int(_number(request, "count", 1.0, MOST_SESSIONS) or MOST_SESSIONS)
+        count = int(number(request, "count", 1.0, MOST_SESSIONS) or MOST_SESSIONS)
         drivers = heapq.nsmallest(count, self._sessions.drivers, key=lambda driver: driver.since)
         for driver in drivers:
             # In pieces, since the mail waits meanwhile.
@@ -103,7 +106,7 @@ class Steering:
 
     def _take_out(self, request: Request, client: Client, word: str) -> dict[str, Any]:
         child = self._child(request)
-        seconds = _number(request, "seconds", 1.0, LONGEST)
+        seconds = number(request, "seconds", 1.0, LONGEST)
         sideline = self._sessions.sidelines.take_out(child, word, client.who, seconds)
         span = "until the next reload" if seconds is None else f"for {seconds:.0f} s"
         _log.warning(
@@ -119,10 +122,13 @@ class Steering:
         return {"child": child, "was_out": was_out}
 
     async def _drain(self, request: Request, client: Client) -> object:
-        wait = _number(request, "wait", 0.0, LONGEST)
+        wait = number(request, "wait", 0.0, LONGEST)
         answer = self._take_out(request, client, DRAINING)
         left = await self._drained(answer["child"], DRAIN_WAIT if wait is None else wait, client)
         return {**answer, "messages": left}
+
+    async def _trace(self, request: Request, client: Client) -> object:
+        return await trace(request, client, self._sessions.traces)
 
     async def _drained(self, child: str, wait: float, client: Client) -> int:
         """Messages that the child still sees when none is left or the time is up."""
@@ -147,12 +153,3 @@ class Steering:
         if not isinstance(name, str) or name not in known:
             raise InvalidValueError("no child of that name is in the chain", f"known are {', '.join(known)}")
         return name
-
-
-def _number(request: Request, key: str, least: float, most: float) -> float | None:
-    value = request.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise InvalidValueError(f"{key} is not a number from {least:g} to {most:g}")
-    return float(value)
