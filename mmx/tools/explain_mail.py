@@ -6,6 +6,7 @@ Macros are sent with the stages whose lists name them, as Postfix does, and only
 """
 
 import ipaddress
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -62,6 +63,10 @@ class Mail:
                 raise InvalidValueError(
                     f"--client {self.client}: no address", f"write an IP address, {UNIX} or {UNKNOWN_NAME}"
                 ) from None
+        if not 0 <= self.port <= 0xFFFF:
+            raise InvalidValueError(f"--port {self.port}: no port", "write a number up to 65535")
+        if self.size is not None and self.size < 0:
+            raise InvalidValueError(f"--size {self.size}: no size", "write a number of bytes")
         for given, needed, name, other in (
             (self.recipients, self.sender is not None, "--rcpt", "--from"),
             (self.size is not None, self.sender is not None, "--size", "--from"),
@@ -100,7 +105,7 @@ def _is_header(line: bytes, headers: list[tuple[bytes, bytes]]) -> bool:
 
 def address_of(text: str) -> bytes:
     """An address as SMTP has it, in its brackets."""
-    return text.encode() if text.startswith("<") else f"<{text}>".encode()
+    return os.fsencode(text if text.startswith("<") else f"<{text}>")
 
 
 def steps(mail: Mail, lists: Mapping[int, tuple[bytes, ...]]) -> Iterator[Step]:
@@ -108,7 +113,7 @@ def steps(mail: Mail, lists: Mapping[int, tuple[bytes, ...]]) -> Iterator[Step]:
     sender = _Sender(mail, lists)
     yield sender.step("CONNECT", command.CONNECT, _connection(mail))
     if mail.helo is not None:
-        yield sender.step("HELO", command.HELO, payload.encode_strings(mail.helo.encode()))
+        yield sender.step("HELO", command.HELO, payload.encode_strings(os.fsencode(mail.helo)))
     if mail.sender is None:
         return
     parameters = [] if mail.size is None else [b"SIZE=%d" % mail.size]
@@ -138,7 +143,7 @@ def _content(sender: "_Sender", message: Message) -> Iterator[Step]:
 
 
 def _connection(mail: Mail) -> bytes:
-    name = mail.name.encode()
+    name = os.fsencode(mail.name)
     if mail.client == UNIX:
         return payload.encode_connection(b"localhost", b"L", 0, b"/socket")
     if mail.client == UNKNOWN_NAME:
@@ -150,7 +155,7 @@ def _connection(mail: Mail) -> bytes:
 def unsent(mail: Mail, lists: Mapping[int, tuple[bytes, ...]]) -> list[str]:
     """Macros that were told and that no list names, so that the MTA would not send them."""
     listed = {_bare(name) for names in lists.values() for name in names}
-    return [name for name in mail.macros if _bare(name.encode()) not in listed]
+    return [name for name in mail.macros if _bare(os.fsencode(name)) not in listed]
 
 
 def _bare(name: bytes) -> bytes:
@@ -162,14 +167,14 @@ class _Sender:
 
     def __init__(self, mail: Mail, lists: Mapping[int, tuple[bytes, ...]]) -> None:
         self._lists = lists
-        self._told = {_bare(name.encode()): value.encode() for name, value in mail.macros.items()}
-        self._user = {b"auth_authen": mail.user.encode(), b"auth_type": b"PLAIN"} if mail.user else {}
+        self._told = {_bare(os.fsencode(name)): os.fsencode(value) for name, value in mail.macros.items()}
+        self._user = {b"auth_authen": os.fsencode(mail.user), b"auth_type": b"PLAIN"} if mail.user else {}
         prefix = "IPv6:" if ":" in mail.client else ""
         self.values = {
             b"v": b"Postfix",
-            b"_": f"{mail.name} [{mail.client}]".encode(),
+            b"_": os.fsencode(f"{mail.name} [{mail.client}]"),
             b"client_addr": f"{prefix}{mail.client}".encode(),
-            b"client_name": mail.name.encode(),
+            b"client_name": os.fsencode(mail.name),
             b"client_port": b"%d" % mail.port,
             b"client_resolve": b"FAIL" if mail.name == UNKNOWN_NAME else b"OK",
             **(_TLS if mail.tls else {}),

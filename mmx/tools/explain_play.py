@@ -20,6 +20,7 @@ from mmx.core.action import ChildRecord, Dial, LookUp, MessageEnded
 from mmx.core.child import Child
 from mmx.core.condition import Truth, decide
 from mmx.core.facts import facts_of
+from mmx.core.leaf import shown
 from mmx.core.negotiation import Knowledge
 from mmx.core.plan import Chain
 from mmx.core.session import Session
@@ -191,5 +192,5 @@ class _PlayedChild:
         if code == command.OPTNEG:
             return frame(reply.OPTNEG, payload.encode_options(*_WANTS_ALL))
         if code == command.RCPT:
-            self.recipients += (payload.decode_address(received[DATA:])[0].decode(),)
+            self.recipients += (shown(payload.decode_address(received[DATA:])[0]),)
         return None if code in _UNANSWERED else _CONTINUE

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -188,3 +189,17 @@ def test_the_conditions_of_the_settings_decide(settings: Path, capsys: pytest.Ca
     assert "s25r: dsl-7-1.example.net rule 1" in lines[1]
     assert "192.0.2.7 is in 192.0.2.0/24" in lines[2]
     assert "alice has logged in" in lines[3]
+
+
+def test_any_bytes_of_the_command_line_go_as_they_are(
+    settings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = os.fsdecode(b"\xff@\xc3\xbc.example")
+    said = ("--name", odd, "--helo", odd, "--from", odd, "--rcpt", odd, "--auth", odd, "--macro", f"j={odd}")
+    settings.write_text(
+        "detect: no\n"
+        "children: {a: {endpoint: 'unix:/run/a', when: [others], recipients: matching}}\n"
+        "conditions: {others: {not: {recipient_domain: x.example}}}\n"
+    )
+    assert run(settings, "--client", "192.0.2.7", *said) == EX_OK
+    assert "recipients: it is shown <\\xff@\\xc3\\xbc.example>\n" in capsys.readouterr().out

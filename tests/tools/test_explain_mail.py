@@ -42,6 +42,9 @@ def test_addresses_have_brackets(text: str, address: bytes) -> None:
     ("said", "reason"),
     [
         ({"client": "mail.example.net"}, "--client mail.example.net: no address"),
+        ({"port": 65536}, "--port 65536: no port"),
+        ({"port": -1}, "--port -1: no port"),
+        ({"sender": "a@b", "size": -1}, "--size -1: no size"),
         ({"recipients": ("c@d",)}, "--rcpt without --from"),
         ({"size": 1}, "--size without --from"),
         ({"user": "alice"}, "--auth without --from"),
