@@ -80,6 +80,14 @@ def test_check_config_says_valid(config: Path, capsys: pytest.CaptureFixture[str
     assert second == f"  a at unix:/run/a ({config}:3)"
 
 
+def test_check_config_tells_who_only_observes(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_text(GOOD.replace("}", ", mode: observe}"))
+    assert main(["--config", str(config), "--check-config"]) == 0
+    (first, second) = capsys.readouterr().out.splitlines()
+    assert first == f"{config}: valid, children in the chain: 0"
+    assert second == f"  a at unix:/run/a ({config}:3), only observing"
+
+
 def test_check_config_warns_unless_quiet(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config.write_text(GOOD + "listen: inet:127.0.0.1:7000\n")
     assert main(["--config", str(config), "--check-config"]) == 0

@@ -63,9 +63,13 @@ def begin_part(state: State, transaction: Transaction, child: Child) -> None:
 
 def _is_awaited(state: State, child: Child) -> bool:
     """True if another child sees only mail of which this one has said something."""
-    afters = [other.plan.after for other in state.children]
-    afters += [observed.child.after for observed in state.chain.observed]
-    return any(after is not None and after.child == child.name for after in afters)
+    name = child.name
+    return any(
+        other.plan.after is not None and other.plan.after.child == name for other in state.children
+    ) or any(
+        observed.child.after is not None and observed.child.after.child == name
+        for observed in state.chain.observed
+    )
 
 
 def _enter(state: State, child: Child, part: Part) -> None:

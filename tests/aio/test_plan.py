@@ -168,3 +168,13 @@ def test_a_child_whose_socket_is_not_known_is_in_the_chain() -> None:
     down = ChildSettings("a", unknown_endpoint("why"))
     (child,) = make_chain(Settings(children=(down,))).children
     assert child.endpoint == "unknown:why"
+
+
+def test_who_observes_stands_beside_the_chain() -> None:
+    observed = ChildSettings("observed", A.endpoint, mode=Mode.OBSERVE, after=After("a", ("accept",)))
+    other = replace(A, name="b")
+    chain = make_chain(Settings(children=(A, observed, other)))
+    assert [plan.name for plan in chain.children] == ["a", "b"]
+    (plan,) = chain.observed
+    assert (plan.child.name, plan.behind) == ("observed", frozenset({"a"}))
+    assert plan.child.after == CoreAfter("a", frozenset({"accept"}))

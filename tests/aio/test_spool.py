@@ -167,3 +167,22 @@ def test_check_directory_without_permission(
     monkeypatch.setattr(module, "open_unnamed", refuse)
     with pytest.raises(PermissionsError, match="give it to the user"):
         check_directory(directory)
+
+
+def test_a_budget_asks_for_relief_before_it_refuses() -> None:
+    budget = SpoolBudget(100)
+    asked: list[int] = []
+
+    def relief(size: int) -> bool:
+        asked.append(size)
+        if size <= 50:
+            budget.give_back(50)
+        return size <= 50
+
+    budget.relief = relief
+    assert budget.take(90)
+    assert budget.take(40)
+    assert budget.used == 80
+    assert not budget.take(100)
+    assert asked == [30, 80]
+    assert budget.used == 80

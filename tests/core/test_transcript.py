@@ -5,9 +5,9 @@ import pytest
 from mmx.core.content import Revision
 from mmx.core.plan import ORIGINAL, ChildPlan, ObservedPlan
 from mmx.core.transcript import Transcript
-from mmx.wire import command, reply
+from mmx.wire import command, option, reply
 from mmx.wire.framing import frame
-from mmx.wire.payload import encode_strings
+from mmx.wire.payload import encode_options, encode_strings
 from tests.core.kept import CONTENT, CONTINUE, ENVELOPE, GREETING, REJECT, Kept
 
 ADD = frame(reply.ADDHEADER, encode_strings(b"X-A", b" 1"))
@@ -146,3 +146,12 @@ def test_accept_is_not_told_before_the_end_of_the_message() -> None:
     assert play.say(*GREETING)[1:] == [CONTINUE, CONTINUE]
     assert play.message()[-1] == accept
     assert len(play.transcripts) == 1
+
+
+def test_an_old_mta_is_not_told_to_skip_the_body() -> None:
+    answers = {command.BODY: frame(reply.SKIP)}
+    old = frame(command.OPTNEG, encode_options(6, option.ALL_ACTIONS, option.SKIP, {}))
+    for observed, told in (((), answers[command.BODY]), ((FIRST,), CONTINUE)):
+        play = Kept({"a": answers}, *observed)
+        play.say(old, *GREETING[1:], *ENVELOPE, *CONTENT[:2])
+        assert play.say(CONTENT[2]) == [told]
