@@ -5,15 +5,23 @@
 /metrics     for Prometheus
 /-/healthy   200 while the event loop turns
 /-/ready     200 while mail can be done, else 503 and why
+
+The status page costs some milliseconds in which the event loop does no mail, so one that is a moment old is
+given out again.
 """
 
+import time
 from collections.abc import Callable
+from typing import Final
 
 from mmx.aio.http import Handler, Request, Response, Routes
 from mmx.aio.readiness import Standing, healthy, ready_page
 from mmx.observe.page import page
 from mmx.observe.status import Status
 from mmx.observe.style import STYLE
+
+FRESH: Final = 0.2
+"""Seconds that a status page is given out again."""
 
 
 def routes(*, standing: Callable[[], Standing], status: Callable[[], Status]) -> Routes:
@@ -27,9 +35,15 @@ def routes(*, standing: Callable[[], Standing], status: Callable[[], Status]) ->
 
 
 def _status_page(status: Callable[[], Status]) -> Handler:
+    made: dict[bool, tuple[float, bytes]] = {}
+
     def show(request: Request) -> Response:
-        text = page(status(), renews=request.query == "renew")
-        return Response(body=text.encode("utf-8", "replace"), content_type="text/html; charset=utf-8")
+        renews = request.query == "renew"
+        at, body = made.get(renews, (-FRESH, b""))
+        if time.monotonic() - at >= FRESH:
+            body = page(status(), renews=renews).encode("utf-8", "replace")
+            made[renews] = time.monotonic(), body
+        return Response(body=body, content_type="text/html; charset=utf-8")
 
     return show
 

@@ -8,7 +8,7 @@ bytes.
 from array import array
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 MINUTES: Final = 60
@@ -50,26 +50,24 @@ class LatencyRing:
         """Each minute of the hour that ends with this one, the oldest first."""
         kept = dict(self._minutes)
         return tuple(
-            _latency([kept[one]]) if one in kept else NO_MESSAGES
+            _latency(kept[one]) if one in kept else NO_MESSAGES
             for one in range(minute - MINUTES + 1, minute + 1)
         )
 
     def total(self, minute: int) -> Latency:
         """The whole hour."""
-        return _latency(counts for one, counts in self._minutes if minute - MINUTES < one <= minute)
+        hour = [counts for one, counts in self._minutes if minute - MINUTES < one <= minute]
+        return _latency([sum(column) for column in zip(*hour, strict=True)])
 
 
-def _latency(histograms: Iterable["array[int]"]) -> Latency:
-    counts = [sum(column) for column in zip(*histograms, strict=True)]
+def _latency(counts: Sequence[int]) -> Latency:
     total = sum(counts)
-    return (
-        Latency(total, _quantile(counts, 0.5 * total), _quantile(counts, 0.95 * total))
-        if total
-        else NO_MESSAGES
-    )
+    if not total:
+        return NO_MESSAGES
+    return Latency(total, _quantile(counts, 0.5 * total), _quantile(counts, 0.95 * total))
 
 
-def _quantile(counts: list[int], rank: float) -> float:
+def _quantile(counts: Sequence[int], rank: float) -> float:
     """The middle of the step that the message of that rank is in."""
     seen = 0
     for bound, count in zip(BOUNDS, counts, strict=True):

@@ -2,13 +2,14 @@
 
 import logging
 import socket
+import time
 from pathlib import Path
 
 import pytest
 
 from mmx.aio.http import Request
 from mmx.aio.notify import Notifier
-from mmx.aio.pages import routes
+from mmx.aio.pages import FRESH, routes
 from mmx.aio.readiness import Standing
 from mmx.aio.service import Service
 from mmx.errors import UnavailableError
@@ -33,6 +34,18 @@ def test_the_style_and_health_ask_for_nothing() -> None:
     style = table["/style.css"](Request("/style.css"))
     assert (style.body, style.content_type) == (STYLE.encode(), "text/css; charset=utf-8")
     assert table["/-/healthy"](Request("/-/healthy")).status == 200
+
+
+def test_a_page_a_moment_old_is_given_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, taken = [1000.0], iter((Status(0.0, 0.0, "one"), Status(0.0, 0.0, "two"), Status(0.0, 0.0, "three")))
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    show = routes(standing=never, status=lambda: next(taken))["/"]
+    assert b"one" in show(Request("/")).body
+    now[0] += FRESH / 2
+    assert b"one" in show(Request("/")).body
+    assert b"two" in show(Request("/", "renew")).body
+    now[0] += FRESH / 2
+    assert b"three" in show(Request("/")).body
 
 
 async def test_a_running_daemon_shows_itself(directory: Path, child: FakeChild) -> None:
