@@ -3,6 +3,7 @@
     mmx [--config FILE]                  run in the foreground until SIGTERM
     mmx --check-config [--quiet]         tell every error and warning in the settings; exit 0 or 78
     mmx --show-config [--json]           print the effective settings, each with where it came from
+    mmx --show-config --running          the same of the mmx that runs
     mmx demo [ARGUMENTS]                 see mmx at work with small milters of its own
     mmx explain --client ADDRESS ...     tell which children would see a mail, and why
     mmx status, sessions, trace          see what the mmx that runs does
@@ -42,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if options.json and not options.show_config:
         parser.error("--json is for --show-config")
+    if options.running and not options.show_config:
+        parser.error("--running is for --show-config")
     try:
         if options.command is None:
             return _run(options)
@@ -83,6 +86,11 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--check-config", action="store_true", help="check the settings; exit with 0 or 78")
     what.add_argument("--show-config", action="store_true", help="print the effective settings")
     parser.add_argument("--json", action="store_true", help="with --show-config: print it as JSON")
+    parser.add_argument(
+        "--running",
+        action="store_true",
+        help="with --show-config: those of the mmx that runs",
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="with --check-config: only errors")
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="log everything, as log.level debug does"
@@ -99,6 +107,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.running:
+        from mmx.tools.control_client import running_settings  # noqa: PLC0415  # the daemon has no use for it
+
+        print(running_settings(options.config, as_json=options.json), end="")
+        return EX_OK
     host = Host()
     loaded = host.load(options.config)
     if options.show_config:

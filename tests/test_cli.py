@@ -54,6 +54,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, name: str, attribute: str, functio
         (["--config"], "expected one argument"),
         (["--check-config", "--show-config"], "not allowed with"),
         (["--json"], "--json is for --show-config"),
+        (["--check-config", "--running"], "--running is for --show-config"),
         (["frobnicate"], "invalid choice"),
     ],
 )

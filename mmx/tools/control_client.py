@@ -78,13 +78,23 @@ def duration(text: str) -> float:
 
 def socket_path(options: argparse.Namespace) -> str:
     """Where the daemon is to be asked; raises UnavailableError if the settings have no control socket."""
-    if options.socket:
-        return str(options.socket)
-    path = load_leniently(options.config).control_socket
+    return str(options.socket) if options.socket else _configured_path(options.config)
+
+
+def running_settings(config: Path, *, as_json: bool) -> str:
+    """The settings that the daemon of this settings file has in force; raises MmxError."""
+    path = _configured_path(config)
+    answer = ask(path, {"do": "config"})
+    if as_json:
+        return str(answer["json"])
+    return f"# In force in the mmx that runs with pid {answer['pid']}, asked at {path}.\n{answer['text']}"
+
+
+def _configured_path(config: Path) -> str:
+    path = load_leniently(config).control_socket
     if path is None:
         raise UnavailableError(
-            f"{options.config} says `control_socket: null`, so mmx cannot be asked; set it to a path and "
-            "restart mmx"
+            f"{config} says `control_socket: null`, so mmx cannot be asked; set it to a path and restart mmx"
         )
     return path
 

@@ -4,6 +4,7 @@ The tests of this file follow one another on one machine, as an administrator's 
 with every milter enabled and running and mail flowing.
 """
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -215,6 +216,30 @@ def test_rspamadm_is_asked_inside_the_unit(host: MailHost) -> None:
     host.run(f"rm {path}")
     host.start_rspamd()
     host.reload()
+
+
+def test_root_and_the_user_mmx_steer_the_daemon_in_its_unit(host: MailHost) -> None:
+    assert host.run("stat -c %a:%U /run/mmx/control.sock").strip() == "600:mmx"
+    status = json.loads(host.run("mmx status --json"))
+    assert tuple(child["name"] for child in status["children"]) == MILTERS
+    assert host.run("runuser -u mmx -- mmx sessions").endswith(" at most\n")
+    refused = host.attempt("runuser -u nobody -- mmx status")
+    assert (refused.returncode, "try sudo" in refused.stderr) == (77, True), refused.stderr
+    with host.client() as client:
+        assert client.message(VIRUS)[0] == 550
+        host.run("mmx disable clamav-milter --for 1h")
+        assert client.message(VIRUS)[0] == 250
+        assert "clamav-milter  disabled until " in host.run("mmx status")
+        assert "child clamav-milter is disabled for 3600 s by root (uid 0)" in host.log()
+        assert host.run("mmx drain opendkim").startswith("opendkim is drained")
+        enabled = [f"reloaded: child {name} enabled again" for name in ("clamav-milter", "opendkim")]
+        assert host.run("mmx reload").splitlines() == enabled
+        assert client.message(VIRUS)[0] == 550
+    host.run("mkdir -p /etc/mmx/conf.d && echo 'no_such_key: 1' >/etc/mmx/conf.d/wrong.yaml")
+    failed = host.attempt("mmx reload")
+    assert (failed.returncode, "no_such_key" in failed.stderr) == (78, True), failed.stderr
+    assert host.attempt("mmx status").stdout.count("The last reload failed") == 1
+    host.run("rm /etc/mmx/conf.d/wrong.yaml && mmx reload")
 
 
 def test_a_reload_in_the_middle_of_a_message(host: MailHost) -> None:

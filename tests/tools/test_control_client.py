@@ -1,6 +1,7 @@
 """The client's end: where the socket is, and what is said when it does not answer as it should."""
 
 import argparse
+import json
 import os
 import shutil
 import socket
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from mmx.cli import main
 from mmx.errors import MmxError, UnavailableError
 from mmx.tools import control_client as module
 from mmx.tools.control_client import ask, parser, socket_path
@@ -148,3 +150,22 @@ class Refusing:
     def settimeout(self, seconds: float) -> None: ...
 
     def close(self) -> None: ...
+
+
+def test_the_settings_of_the_daemon_that_runs(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mmx.yaml"
+    file.write_text(f"control_socket: {place}\nname_in_reply: no\n")
+    answer = [{"result": {"pid": 4711, "text": "name_in_reply: true\n", "json": '{"settings": {}}\n'}}]
+    with ControlServer(place, answer, answer).running() as server:
+        arguments = ["--config", str(file), "--show-config", "--running"]
+        assert main(arguments) == 0
+        first, text = capsys.readouterr().out.splitlines()
+        assert first == f"# In force in the mmx that runs with pid 4711, asked at {place}."
+        assert text == "name_in_reply: true"
+        assert main([*arguments, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == {"settings": {}}
+    assert server.requests == [{"do": "config"}] * 2
+    assert main(arguments) == 69
+    assert "nobody answers" in capsys.readouterr().err
