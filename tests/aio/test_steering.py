@@ -220,6 +220,7 @@ async def test_the_sessions_that_are_open(daemon: Daemon, child: FakeChild) -> N
         child.answer = silent
         assert await first.envelope() == CONTINUE
         await first.send(frame(command.EOM))
+        await until(lambda: any(received[CODE] == command.EOM for received in child.frames))
         rest = [await talk(daemon.socket) for _ in range(3)]
         *events, last = await ask(path, do="sessions", count=2)
         assert last["result"]["open"] == 4
