@@ -12,6 +12,7 @@ from mmx.aio.outages import Outages
 from mmx.aio.throttle import Throttle
 from mmx.aio.waits import Waits, slow_line
 from mmx.cli import main
+from mmx.core import plan
 from mmx.core.action import ChildFailed, ChildRecord, MessageRecord, ObservedRecord
 from mmx.core.child import Child
 from mmx.core.plan import ChildPlan
@@ -19,7 +20,10 @@ from mmx.core.plan import Limits as CoreLimits
 from mmx.errors import EX_CONFIG, EX_NOPERM, EX_OK, EX_SOFTWARE, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE
 from mmx.observe.log import JsonFormatter, Line
 from mmx.observe.message_line import MessageLine, failure_line, observed_line
-from mmx.settings.model import ChildSettings, Limits, Settings
+from mmx.observe.metrics import ChildReading, Reading, registry
+from mmx.observe.tally import Tally
+from mmx.settings.endpoint import parse_endpoint
+from mmx.settings.model import After, ChildSettings, Limits, Mode, Settings
 from mmx.settings.show import show
 
 ROOT = Path(__file__).parent.parent
@@ -31,6 +35,7 @@ MAPS = {"conditions", "default_action", "children.NAME.default_action"}
 
 LINK = re.compile(r"\]\(([^)\s#]+)(#[^)\s]*)?\)")
 ROW = re.compile(r"\| `([a-zA-Z0-9_.]+)` \|.*?\|.*?\| (?:`([^`]*)`)? ?\|", re.MULTILINE)
+METRIC = re.compile(r"\| `(mmx_\w+)` \| (\w+) \| ([^|]*)\|")
 RULE = re.compile(r"(?<![A-Za-z0-9.{_])[WNSMVGEXTFD][1-9][0-9]?\b")
 
 
@@ -77,6 +82,31 @@ def every_line() -> list[Line]:
     edits = (("ADDHEADER", 1),)
     seen = ObservedRecord("s", b"queue", "NAME", "reject", "EOM", b"550 no", 1, edits, "accept", "why", 0.1)
     return [MessageLine(record), failure_line("s", failed), back, slow, observed_line(seen)]
+
+
+def test_page_of_metrics_has_every_metric_and_label() -> None:
+    page = (REFERENCE / "metrics.md").read_text()
+    endpoint = parse_endpoint("unix:/run/child.sock")
+    after = After("NAME", ("accept",))
+    children = (
+        ChildSettings("NAME", endpoint, when=("remote",)),
+        ChildSettings("LATER", endpoint, after=after, max_size=1),
+        ChildSettings("TRY", endpoint, mode=Mode.OBSERVE),
+    )
+    tally = Tally(Settings(children=children))
+    reading = Reading(children={child.name: ChildReading(up=True) for child in children})
+    told = {row[0]: row[1:] for row in METRIC.findall(page)}
+    words = set(re.findall(r"`(\w+)`", page))
+    names = set()
+    for family in registry(tally, lambda: reading).collect():
+        name = family.name + ("_total" if family.type == "counter" else "")
+        names.add(name)
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        assert (told[name][0], set(re.findall(r"`(\w+)`", told[name][1]))) == (family.type, labels)
+        values = [sample.labels for sample in family.samples if name != "mmx_build_info"]
+        said = {value for one in values for label, value in one.items() if label not in {"child", "le"}}
+        assert said - {"remote"} <= words | set(plan.DEFAULT_ACTIONS)
+    assert set(told) == names
 
 
 def test_page_of_the_log_has_every_field() -> None:

@@ -2,7 +2,7 @@
 
 /            the status page; with ?renew it asks the browser to load it again every few seconds
 /style.css   its style
-/metrics     for Prometheus
+/metrics     for Prometheus: OpenMetrics if it asks for that, else its own text format
 /-/healthy   200 while the event loop turns
 /-/ready     200 while mail can be done, else 503 and why
 
@@ -14,6 +14,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
 from mmx.aio.http import Handler, Request, Response, Routes
 from mmx.aio.readiness import Standing, healthy, ready_page
 from mmx.observe.page import page
@@ -24,11 +27,14 @@ FRESH: Final = 0.2
 """Seconds that a status page is given out again."""
 
 
-def routes(*, standing: Callable[[], Standing], status: Callable[[], Status]) -> Routes:
+def routes(
+    *, standing: Callable[[], Standing], status: Callable[[], Status], metrics: CollectorRegistry
+) -> Routes:
     """All pages; each asks for what it shows when it is asked for."""
     return {
         "/": _status_page(status),
         "/style.css": _style,
+        "/metrics": _metrics_page(metrics),
         "/-/healthy": healthy,
         "/-/ready": ready_page(standing),
     }
@@ -46,6 +52,14 @@ def _status_page(status: Callable[[], Status]) -> Handler:
         return Response(body=body, content_type="text/html; charset=utf-8")
 
     return show
+
+
+def _metrics_page(metrics: CollectorRegistry) -> Handler:
+    def scrape(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(body=encode(metrics), content_type=content_type)
+
+    return scrape
 
 
 def _style(_: Request) -> Response:

@@ -11,16 +11,16 @@ from mmx.observe.metrics import ChildReading, Reading
 _NONE = Waits()
 
 
-def read(sessions: Sessions, *, loop_lag: float, settings_good: bool, settings_taken_at: float) -> Reading:
-    """The daemon now."""
+def read(sessions: Sessions, settings_good: bool) -> Reading:
+    """The daemon now; whether the last reload succeeded is not for the sessions to know."""
     waits = waits_of(sessions.open_sessions())
     return Reading(
         version=__version__,
         sessions=len(sessions),
         spool_bytes=sessions.budget.used,
-        loop_lag=loop_lag,
+        loop_lag=sessions.lag.worst,
         settings_good=settings_good,
-        settings_taken_at=settings_taken_at,
+        settings_taken_at=sessions.settings_taken_at,
         children={
             plan.name: ChildReading(
                 up=sessions.outages.of(plan) is None and sessions.knowledge.of(plan.name) is not None,

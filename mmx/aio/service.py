@@ -29,7 +29,6 @@ from mmx.aio.dns_lists import MAX_ASKED
 from mmx.aio.dns_query import require_dnspython
 from mmx.aio.handshake import shake_hands
 from mmx.aio.http_server import HttpServer
-from mmx.aio.lag import LoopLag
 from mmx.aio.limits import PER_OBSERVATION, connection_limit, raise_descriptor_limit, session_limit
 from mmx.aio.listeners import Listeners
 from mmx.aio.lookout import Lookout
@@ -47,7 +46,7 @@ from mmx.core.action import Loss
 from mmx.core.plan import Chain, ChildPlan
 from mmx.errors import EX_OK, EX_SOFTWARE, MmxError, PermissionsError, SettingsError, UnavailableError
 from mmx.observe import log
-from mmx.observe.metrics import Reading
+from mmx.observe.metrics import registry
 from mmx.observe.status import Status
 from mmx.settings.load import FilesOnly, Loaded, Loader
 from mmx.settings.model import LogLevel, Settings
@@ -118,7 +117,6 @@ class Service:
         self._descriptors = 0
         self._started = time.time()
         self._settings_good = True
-        self._settings_taken_at = self._started
 
     async def run(self) -> None:
         """From start to stop; raises MmxError if the start fails."""
@@ -127,14 +125,14 @@ class Service:
         for number in _SIGNALS:
             loop.add_signal_handler(number, self.reload if number == signal.SIGHUP else self.stop)
         self._notifier.start_watchdog(loop)
-        self._lag = LoopLag(loop)
         self._descriptors = raise_descriptor_limit()
         settings = self._settings
         check_directory(Path(settings.spool_directory))
         chain = await self._make_chain(settings)
         self._sessions = Sessions(settings, chain, loop=loop, **self._bounds(settings, chain))
         self._listeners = Listeners(self._sessions.accept, self._sessions.has_room)
-        self._http = HttpServer(routes(standing=self._standing, status=self.status), loop)
+        metrics = registry(self._sessions.tally, lambda: read(self._sessions, self._settings_good))
+        self._http = HttpServer(routes(standing=self._standing, status=self.status, metrics=metrics), loop)
         self._control = ControlSocket(Steering(self, self._sessions).commands, loop)
         try:
             await self._listeners.start(settings)
@@ -144,7 +142,7 @@ class Service:
             count = len(chain.children)
             self._sessions.history.reload(f"started, children: {count}", self._started, succeeded=True)
             self._sessions.slow_watch.start(settings.status.slow_after)
-            self._lag.start()
+            self._sessions.lag.start()
             self._greet(chain)
             self._lookout.watch(self._loaded)
             await self._obey()
@@ -188,7 +186,6 @@ class Service:
             if not waiter.done():
                 waiter.set_exception(_STOPPING)
         self._lookout.stop()
-        self._lag.stop()
         self._listeners.close()
         if self._greeting is not None:
             self._greeting.cancel()
@@ -272,7 +269,6 @@ class Service:
         _log.info("reloaded %s: %s", self._path, told)
         self._sessions.history.reload(told, time.time(), succeeded=True)
         self._settings_good = True
-        self._settings_taken_at = time.time()
         self._greet(chain)
         return tuple(changes or [told])
 
@@ -316,15 +312,6 @@ class Service:
             listeners=tuple(self._listeners.names),
             path=str(self._path),
             settings_good=self._settings_good,
-        )
-
-    def reading(self) -> Reading:
-        """What the metrics say of this moment."""
-        return read(
-            self._sessions,
-            loop_lag=self._lag.worst,
-            settings_good=self._settings_good,
-            settings_taken_at=self._settings_taken_at,
         )
 
     # Handshakes.

@@ -15,6 +15,7 @@ from typing import Final
 from mmx.aio.dial import Dialling
 from mmx.aio.dns_lists import DnsLists
 from mmx.aio.driver import ChildLink, Driver
+from mmx.aio.lag import LoopLag
 from mmx.aio.observers import Observers
 from mmx.aio.outages import Outages
 from mmx.aio.reach import Reach
@@ -94,6 +95,8 @@ class Sessions:
         self.budget = SpoolBudget(settings.limits.max_spool)
         self._spool_directory = Path(settings.spool_directory)
         self.tally = Tally(settings)
+        self.lag = LoopLag(loop)
+        self.settings_taken_at = time.time()
         self.history = History(keeps_addresses=settings.status.addresses)
         self.outages = Outages(self._throttle)
         self.slow_watch = SlowWatch(self.open_sessions, self._throttle, loop)
@@ -180,6 +183,7 @@ class Sessions:
         self.chain = chain
         self.observers.most = settings.limits.max_observations
         self.tally.follow(settings)
+        self.settings_taken_at = time.time()
         self.reach.keep_only(chain.everybody)
         self.history.keep_only(
             (plan.name for plan in chain.everybody), keeps_addresses=settings.status.addresses
@@ -220,6 +224,7 @@ class Sessions:
         self.reach.stop()
         self.sidelines.clear()
         self.slow_watch.stop()
+        self.lag.stop()
         self.dns_lists.stop()
 
     def _close_silent(self) -> None:

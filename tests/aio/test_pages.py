@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from mmx.aio.http import Request
 from mmx.aio.notify import Notifier
@@ -17,7 +18,7 @@ from mmx.observe.status import Status
 from mmx.observe.style import STYLE
 from mmx.settings.load import load
 from tests.aio.http_client import fetch, free_port
-from tests.aio.peers import FakeChild, until
+from tests.aio.peers import CONTINUE, FakeChild, FakeMta, until
 from tests.aio.test_service import Daemon
 
 
@@ -30,7 +31,7 @@ def nothing() -> Status:
 
 
 def test_the_style_and_health_ask_for_nothing() -> None:
-    table = routes(standing=never, status=nothing)
+    table = routes(standing=never, status=nothing, metrics=CollectorRegistry())
     style = table["/style.css"](Request("/style.css"))
     assert (style.body, style.content_type) == (STYLE.encode(), "text/css; charset=utf-8")
     assert table["/-/healthy"](Request("/-/healthy")).status == 200
@@ -39,7 +40,8 @@ def test_the_style_and_health_ask_for_nothing() -> None:
 def test_a_page_a_moment_old_is_given_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
     now, taken = [1000.0], iter((Status(0.0, 0.0, "one"), Status(0.0, 0.0, "two"), Status(0.0, 0.0, "three")))
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    show = routes(standing=never, status=lambda: next(taken))["/"]
+    table = routes(standing=never, status=lambda: next(taken), metrics=CollectorRegistry())
+    show = table["/"]
     assert b"one" in show(Request("/")).body
     now[0] += FRESH / 2
     assert b"one" in show(Request("/")).body
@@ -102,3 +104,32 @@ async def test_a_port_that_is_taken_ends_the_start(directory: Path, child: FakeC
         with pytest.raises(UnavailableError, match=r"metrics\.listen") as raised:
             await Service(load(daemon.file), daemon.file, Notifier({})).run()
     assert raised.value.exit_code == 69
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type", "end"),
+    [
+        ("Accept: application/openmetrics-text;version=1.0.0", "application/openmetrics-text", b"# EOF\n"),
+        ("Accept: text/plain;version=0.0.4", "text/plain", b"\n"),
+        ("X-Nothing: asked", "text/plain", b"\n"),
+    ],
+)
+async def test_metrics_in_the_format_asked_for(
+    directory: Path, child: FakeChild, accept: str, content_type: str, end: bytes
+) -> None:
+    daemon, port = Daemon(directory), free_port()
+    daemon.write([child], http=f"'127.0.0.1:{port}'")
+    async with daemon.running() as service:
+        mta = await FakeMta.connect(daemon.socket)
+        await mta.greet()
+        assert await mta.message() == CONTINUE
+        answer = await fetch(port, "/metrics", accept)
+        assert answer.status == 200
+        assert answer.headers["content-type"].startswith(content_type)
+        assert answer.body.endswith(end)
+        assert b'mmx_messages_total{verdict="accept"} 1.0\n' in answer.body
+        assert b"mmx_sessions_active 1.0\n" in answer.body
+        service._settings_good = False
+        answer = await fetch(port, "/metrics", accept)
+        assert b"mmx_config_last_reload_successful 0.0\n" in answer.body
+        await mta.close()
