@@ -176,7 +176,9 @@ def enforce_sizes(state: State, transaction: Transaction, octets: int) -> None:
 
 def _size_limit(child: Child) -> int | None:
     part = child.part
-    return child.plan.max_size if part is not None and not part.finished else None
+    if part is None or part.finished or child.link is Link.RELEASED:
+        return None
+    return child.plan.max_size
 
 
 def _is_over(state: State, transaction: Transaction, child: Child, limit: int, octets: int) -> bool:

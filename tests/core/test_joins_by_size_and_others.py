@@ -21,6 +21,25 @@ class TestSize:
             play >> "b< CONTINUE" << "M< CONTINUE"
             assert shares(play)["a"] == ("skipped", "max_size: more than 10 bytes")
 
+    def test_a_child_that_let_the_session_go_is_not_asked_for_its_size(self) -> None:
+        with Playbook("start: connected", f"child a: {PLAIN} max_size=10", f"child b: {PLAIN}") as play:
+            play >> f"M> {HELO}" << f"a,b> {HELO}"
+            play >> "a< ACCEPT" << "a> QUIT" << "a> closes"
+            play >> "b< CONTINUE" << "M< CONTINUE"
+            play >> f"M> {MAIL}" << f"b> {MAIL}"
+            play >> "b< CONTINUE" << "M< CONTINUE"
+            play >> f"M> {R1}" << f"b> {R1}"
+            play >> "b< CONTINUE" << "M< CONTINUE"
+            play >> "M> DATA" << "b> DATA"
+            play >> "b< CONTINUE" << "M< CONTINUE"
+            play >> 'M> BODY "12345678901"' << "b> EOH"
+            play >> "b< CONTINUE" << 'b> BODY "12345678901"'
+            play >> "b< CONTINUE"
+            play >> "M> EOM" << "b> EOM"
+            play >> "b< CONTINUE" << "M< CONTINUE"
+            assert shares(play)["a"][0] == "accept"
+            assert play.record.children[0].stage == ""
+
     def test_at_the_limit_it_is_still_seen(self) -> None:
         with Playbook("start: data", f"child a: {PLAIN} pipelining=yes max_size=9") as play:
             play >> "M> EOH"
