@@ -50,7 +50,11 @@ class Sidelines:
         """What is left of the chain."""
         if not self._out:
             return chain
-        return replace(chain, children=tuple(plan for plan in chain.children if plan.name not in self._out))
+        return replace(
+            chain,
+            children=tuple(plan for plan in chain.children if plan.name not in self._out),
+            observed=tuple(plan for plan in chain.observed if plan.child.name not in self._out),
+        )
 
     def take_out(self, child: str, word: str, who: str, seconds: float | None) -> Sideline:
         """Have a child see no new message."""

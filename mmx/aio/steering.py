@@ -149,7 +149,7 @@ class Steering:
 
     def _child(self, request: Request) -> str:
         name = request.get("child")
-        known = [plan.name for plan in self._sessions.chain.children]
+        known = [plan.name for plan in self._sessions.chain.everybody]
         if not isinstance(name, str) or name not in known:
             raise InvalidValueError("no child of that name is in the chain", f"known are {', '.join(known)}")
         return name

@@ -129,7 +129,8 @@ def _state(child: ChildStatus, now: float) -> str:
     if child.state in (DISABLED, DRAINING):
         until = f"until {clock(child.until, now)}" if child.until else "until reload"
         return f"{child.state} {until}"
-    return "slow" if child.slow else child.state
+    state = "slow" if child.slow else child.state
+    return f"{state}, observes" if child.observes else state
 
 
 def _counts(counts: Any) -> str:

@@ -2,11 +2,12 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 
 from mmx.aio.sidelines import Sidelines
-from mmx.core.plan import Chain, ChildPlan
+from mmx.core.plan import Chain, ChildPlan, ObservedPlan
 from tests.aio.peers import until
 
 CHAIN = Chain((ChildPlan("a"), ChildPlan("b"), ChildPlan("c")))
@@ -65,3 +66,14 @@ async def test_a_reload_forgets_all(time_unit: float) -> None:
     sidelines.clear()
     await asyncio.sleep(0.05 * time_unit)
     assert (sidelines.left(), sidelines.changes, sidelines.names) == ("abc", 2, [])
+
+
+async def test_a_child_that_observes() -> None:
+    sidelines = Counted()
+    chain = replace(
+        CHAIN, observed=(ObservedPlan(ChildPlan("o"), frozenset()), ObservedPlan(ChildPlan("p"), frozenset()))
+    )
+    sidelines.take_out("o", "disabled", "root", None)
+    left = sidelines.without(chain)
+    assert left.children == CHAIN.children
+    assert [plan.child.name for plan in left.observed] == ["p"]

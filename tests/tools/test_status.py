@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mmx.cli import main
-from mmx.observe.status import DISABLED, ChildStatus, Status
+from mmx.observe.status import DISABLED, UP, ChildStatus, Status
 from mmx.observe.status_json import as_json
 from mmx.tools import status as module
 from mmx.tools.status import status_text
@@ -55,6 +55,11 @@ def test_children_that_somebody_took_out() -> None:
     assert "disabled until reload" in text
     assert "b      disabled until " in text
     assert "a: disabled by root (uid 0), " in text
+
+
+def test_a_child_that_only_observes() -> None:
+    child = ChildStatus("a", "unix:/a", state=UP, observes=True)
+    assert "a      up, observes  " in status_text(Status(100.0, 40.0, "0.1.0", children=(child,)))
 
 
 def test_status_of_a_daemon(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
