@@ -1,5 +1,5 @@
-"""What goes wrong is seen within a second in each place where somebody may look: the log, the status page and
-`mmx status` of a running mmx.
+"""What goes wrong is seen within a second in each place where somebody may look: the metrics, the log, the
+status page and `mmx status` of a running mmx.
 """
 
 import http.client
@@ -35,15 +35,24 @@ class Site:
     mmx: Mmx
     port: int
 
-    def page(self) -> str:
-        """The text of the status page."""
+    def get(self, path: str) -> str:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
-            connection.request("GET", "/")
-            text = connection.getresponse().read().decode()
+            connection.request("GET", path)
+            return connection.getresponse().read().decode()
         finally:
             connection.close()
-        return " ".join(re.sub(r"<[^>]+>", " ", text).split())
+
+    def page(self) -> str:
+        """The text of the status page."""
+        return " ".join(re.sub(r"<[^>]+>", " ", self.get("/")).split())
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of the samples of that name that have these labels."""
+        wanted = {f'{label}="{value}"' for label, value in labels.items()}
+        samples = re.findall(rf"^{name}(?:{{(.*)}})? (\S+)$", self.get("/metrics"), re.MULTILINE)
+        assert samples, f"no {name}"
+        return sum(float(value) for held, value in samples if wanted <= set(held.split(",")))
 
     def status(self) -> dict[str, Any]:
         """What `mmx status --json` says."""
@@ -64,8 +73,12 @@ class Site:
         found: dict[str, Any] = next(child for child in self.status()["children"] if child["name"] == name)
         return found
 
-    def shows(self, since: float, *, log: str, page: str, status: Callable[[], bool]) -> None:
+    def shows(
+        self, since: float, *, metrics: Callable[[], bool], log: str, page: str, status: Callable[[], bool]
+    ) -> None:
         """All places tell, and no later than a second after `since`."""
+        left = since + SOON - time.monotonic()
+        assert eventually(metrics, left, 0.01), self.get("/metrics")
         left = since + SOON - time.monotonic()
         assert eventually(lambda: log in self.mmx.log_text(), left, 0.01), self.mmx.log_text()
         left = since + SOON - time.monotonic()
@@ -131,6 +144,7 @@ def test_a_dead_child() -> None:
             assert mta.one(here.mmx.socket).passed
             here.shows(
                 died,
+                metrics=lambda: here.metric("mmx_child_up", child="scanner") == 0,
                 log="child failed session=",
                 page="scanner has been down for",
                 status=lambda: bool(here.child("scanner")["state"] == "down"),
@@ -146,6 +160,7 @@ def test_a_slow_child() -> None:
             began = time.monotonic() + 0.2 * UNIT
             here.shows(
                 began,
+                metrics=lambda: here.metric("mmx_child_oldest_wait_seconds", child="scanner") >= 0.2 * UNIT,
                 log="child is slow child=scanner",
                 page="scanner is slow: 1 session waits for it",
                 status=lambda: here.child("scanner")["slow"] is True,
@@ -162,6 +177,9 @@ def test_a_hung_child_once_its_limit_has_passed() -> None:
         with scanner, site(directory, children) as here, sending(here.mmx.socket):
             here.shows(
                 time.monotonic() + limit,
+                metrics=lambda: (
+                    here.metric("mmx_child_failures_total", child="scanner", reason="timeout") == 1
+                ),
                 log="step=EOM reason=timeout action=tempfail",
                 page="scanner failed a session",
                 status=lambda: bool(here.child("scanner")["history"]["failures"] == {"timeout": 1}),
@@ -183,6 +201,7 @@ def test_a_full_spool() -> None:
             assert mta.one(here.mmx.socket).deferred
             here.shows(
                 full,
+                metrics=lambda: here.metric("mmx_spool_bytes") == SPOOL,
                 log="the spool is full: new messages are refused with 451 (max_spool)",
                 page="The spool is full",
                 status=lambda: bool(here.status()["spool_used"] >= here.status()["spool_limit"]),
