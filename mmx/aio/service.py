@@ -17,13 +17,14 @@ import importlib.metadata
 import logging
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from mmx.aio import snapshot
 from mmx.aio.access import complaints, own_account
+from mmx.aio.chain_change import describe_change
 from mmx.aio.control import ControlSocket
 from mmx.aio.dns_lists import MAX_ASKED
 from mmx.aio.dns_query import require_dnspython
@@ -39,6 +40,7 @@ from mmx.aio.plan import complaints as plan_complaints
 from mmx.aio.plan import make_chain
 from mmx.aio.readiness import Standing
 from mmx.aio.reading import read
+from mmx.aio.return_watch import ReturnWatch
 from mmx.aio.sessions import Sessions
 from mmx.aio.spool import check_directory
 from mmx.aio.steering import Outcome, Steering
@@ -131,6 +133,7 @@ class Service:
         chain = await self._make_chain(settings)
         self._sessions = Sessions(settings, chain, loop=loop, **self._bounds(settings, chain))
         self._listeners = Listeners(self._sessions.accept, self._sessions.has_room)
+        self._returns = ReturnWatch(self._sessions, settings.limits.max_frame)
         metrics = registry(self._sessions.tally, lambda: read(self._sessions, self._settings_good))
         self._http = HttpServer(routes(standing=self._standing, status=self.status, metrics=metrics), loop)
         self._control = ControlSocket(Steering(self, self._sessions).commands, loop)
@@ -143,6 +146,7 @@ class Service:
             self._sessions.history.reload(f"started, children: {count}", self._started, succeeded=True)
             self._sessions.slow_watch.start(settings.status.slow_after)
             self._sessions.lag.start()
+            self._returns.start()
             self._greet(chain)
             self._lookout.watch(self._loaded)
             await self._obey()
@@ -186,6 +190,7 @@ class Service:
             if not waiter.done():
                 waiter.set_exception(_STOPPING)
         self._lookout.stop()
+        self._returns.stop()
         self._listeners.close()
         if self._greeting is not None:
             self._greeting.cancel()
@@ -356,29 +361,3 @@ def _report(plan: ChildPlan, result: Options | Loss, *, observes: bool) -> None:
         " ".join(actions) or "no action",
         result.protocol,
     )
-
-
-def describe_change(old: Chain, new: Chain) -> list[str]:
-    """What a reload changes about the children, for people."""
-    before = {plan.name: plan for plan in old.children}
-    after = {plan.name: plan for plan in new.children}
-    changes = _differences("child", before, after)
-    changes += _differences(
-        "observing child",
-        {plan.child.name: plan for plan in old.observed},
-        {plan.child.name: plan for plan in new.observed},
-    )
-    common = [name for name in after if name in before]
-    if common != [name for name in before if name in after]:
-        changes.append(f"order is now {', '.join(after)}")
-    if old.limits != new.limits:
-        changes.append("limits changed")
-    return changes
-
-
-def _differences(kind: str, before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
-    changes = [f"{kind} {name} removed" for name in before if name not in after]
-    changes += [f"{kind} {name} added" for name in after if name not in before]
-    return changes + [
-        f"{kind} {name} changed" for name in after if name in before and after[name] != before[name]
-    ]

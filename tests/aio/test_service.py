@@ -19,8 +19,7 @@ import uvloop
 from mmx.aio import service as module
 from mmx.aio.access import Account
 from mmx.aio.notify import Notifier
-from mmx.aio.service import Service, describe_change, loop_factory
-from mmx.core.plan import Chain, ChildPlan, Limits
+from mmx.aio.service import Service, loop_factory
 from mmx.errors import UnavailableError
 from mmx.settings.load import load
 from tests.aio.peers import CONTINUE, FakeChild, FakeMta, until
@@ -349,26 +348,3 @@ def test_loop_factory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert loop_factory() is asyncio.new_event_loop
     monkeypatch.setitem(sys.modules, "uvloop", None)
     assert loop_factory() is asyncio.new_event_loop
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ("ab", "ab", []),
-        ("ab", "a", ["child b removed"]),
-        ("a", "ab", ["child b added"]),
-        ("ab", "ba", ["order is now b, a"]),
-        ("abc", "ca", ["child b removed", "order is now c, a"]),
-    ],
-)
-def test_describe_change(old: str, new: str, said: list[str]) -> None:
-    def chain(names: str) -> Chain:
-        return Chain(tuple(ChildPlan(name) for name in names))
-
-    assert describe_change(chain(old), chain(new)) == said
-
-
-def test_describe_change_of_a_child_and_of_limits() -> None:
-    old = Chain((ChildPlan("a", "unix:/a"),))
-    new = Chain((ChildPlan("a", "unix:/b"),), Limits(message_timeout=1.0))
-    assert describe_change(old, new) == ["child a changed", "limits changed"]
