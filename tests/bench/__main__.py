@@ -14,6 +14,7 @@ from tests.bench.conditions import conditions
 from tests.bench.core import core
 from tests.bench.cost import cpu, idle, large
 from tests.bench.errors import BenchError
+from tests.bench.observability import observability
 from tests.bench.plan import Plan
 from tests.bench.table import Row, render, write_json
 from tests.bench.throughput import throughput
@@ -25,6 +26,7 @@ BENCHMARKS: Final[dict[str, Callable[[Plan], list[Row]]]] = {
     "conditions": conditions,
     "idle": idle,
     "large": large,
+    "observability": observability,
 }
 NEEDS_ROOT: Final = frozenset({"throughput"})
 

@@ -33,6 +33,9 @@ class Mmx:
     is a command that changes something and then becomes mmx.
     """
 
+    program: Sequence[str] = ("-m", "mmx")
+    """Arguments of Python that run mmx."""
+
     def __init__(
         self,
         listen: Path,
@@ -103,7 +106,7 @@ class Mmx:
         configuration.write_text(json.dumps(self._settings, indent=1))
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*self._wrapper, sys.executable, "-m", "mmx", "--config", str(configuration)],
+                [*self._wrapper, sys.executable, *self.program, "--config", str(configuration)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
