@@ -19,6 +19,7 @@ from prometheus_client.exposition import choose_encoder
 
 from mmx.aio.http import Handler, Request, Response, Routes
 from mmx.aio.readiness import Standing, healthy, ready_page
+from mmx.observe.exposition import Exposition
 from mmx.observe.page import page
 from mmx.observe.status import Status
 from mmx.observe.style import STYLE
@@ -55,9 +56,13 @@ def _status_page(status: Callable[[], Status]) -> Handler:
 
 
 def _metrics_page(metrics: CollectorRegistry) -> Handler:
+    exposition = Exposition()
+
     def scrape(request: Request) -> Response:
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(body=encode(metrics), content_type=content_type)
+        _, content_type = choose_encoder(request.headers.get("accept", ""))
+        openmetrics = content_type.startswith("application/openmetrics-text")
+        write = exposition.openmetrics if openmetrics else exposition.plain
+        return Response(body=write(metrics.collect()), content_type=content_type)
 
     return scrape
 

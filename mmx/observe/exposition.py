@@ -5,12 +5,14 @@ The name of a series with its labels is put together once; what is written at ea
 and most of them are 0.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from prometheus_client.metrics_core import Metric
 from prometheus_client.samples import Sample
 from prometheus_client.utils import floatToGoString
+
+_number: Final[Callable[[float], str]] = floatToGoString
 
 MOST_SERIES: Final = 50_000
 """Series that are remembered: far more than a chain has. Those of children that have left go then, too."""
@@ -46,7 +48,7 @@ class Exposition:
                 if series is None:
                     series = known[key] = _series(sample)
                 value = sample.value
-                lines.append(f"{series}{floatToGoString(value)}\n" if value else f"{series}0.0\n")
+                lines.append(f"{series}{_number(value)}\n" if value else f"{series}0.0\n")
         return "".join(lines)
 
 

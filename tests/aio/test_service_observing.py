@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mmx.aio.service import describe_change
+from mmx.aio.chain_change import describe_change
 from mmx.core.plan import Chain, ChildPlan, ObservedPlan
 from tests.aio.observing import records
 from tests.aio.peers import CONTINUE, FakeChild, FakeMta, until

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
-from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.registry import Collector
 
 from mmx.observe import exposition
@@ -37,10 +37,11 @@ def metrics(draw: st.DrawFn) -> Metric:
 def test_the_text_is_that_of_prometheus_client(given_metrics: list[Metric]) -> None:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Given(given_metrics))
+    openmetrics, _ = choose_encoder("application/openmetrics-text; version=1.0.0")
     writer = Exposition()
     for _ in range(2):
         assert writer.plain(given_metrics) == generate_latest(registry)
-        assert writer.openmetrics(given_metrics) == generate_openmetrics(registry)
+        assert writer.openmetrics(given_metrics) == openmetrics(registry)
 
 
 def test_series_that_are_gone_are_forgotten_some_time(monkeypatch: pytest.MonkeyPatch) -> None:
