@@ -1,15 +1,17 @@
 """What a scrape reads from a running daemon."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
+from mmx.aio.plan import make_chain
 from mmx.aio.reading import read
 from mmx.core.action import Loss
 from mmx.observe.metrics import ChildReading, Reading
 from mmx.wire import command
 from mmx.wire.framing import CODE, frame
 from tests.aio.peers import CONTINUE, FakeChild, answer_continue, until
-from tests.aio.test_sessions import Running
+from tests.aio.test_sessions import Running, child_at
 
 
 def reading(running: Running) -> Reading:
@@ -42,3 +44,20 @@ async def test_a_child_that_is_gone_and_back(directory: Path, child: FakeChild) 
         other = await running.mta()
         assert await other.message() == CONTINUE
         assert reading(running).children["child"].up
+
+
+async def test_a_reload_is_followed(directory: Path, child: FakeChild) -> None:
+    async with Running(directory, child.endpoint).serving() as running:
+        mta = await running.mta()
+        assert await mta.message() == CONTINUE
+        before = reading(running).settings_taken_at
+        said = running.sessions.tally.children["child"].verdicts.numbers
+        assert said["EOM", "continue"] == 1
+        more = replace(running.settings, children=(*running.settings.children, child_at("unix:/new.sock")))
+        running.sessions.change(more, make_chain(more), max_sessions=10)
+        assert reading(running).settings_taken_at > before
+        assert list(reading(running).children) == list(running.sessions.tally.children) == ["child", "new"]
+        running.sessions.change(running.settings, make_chain(running.settings), max_sessions=10)
+        assert list(running.sessions.tally.children) == ["child"]
+        assert await mta.message() == CONTINUE
+        assert said["EOM", "continue"] == 2
