@@ -128,6 +128,7 @@ def watched(prometheus_is_there: None) -> Iterator[Watched]:
         ):
             children: dict[str, dict[str, object]] = {
                 "scanner": {"endpoint": scanner.endpoint, "when": ["not calm-people"]},
+                "watch": {"endpoint": scanner.endpoint, "mode": "observe"},
                 "gone": {"endpoint": f"unix:{directory}/gone.sock", "default_action": "accept"},
                 "trial": {"endpoint": trial.endpoint, "mode": "observe"},
             }
