@@ -29,6 +29,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, TextIO
 
+from mmx.observe.gathering import GatheringHandler, Later
 from mmx.observe.syslog import SYSLOG, SyslogHandler, severity
 from mmx.settings.model import LogFormat, LogLevel, LogSettings, LogTarget
 
@@ -111,7 +112,7 @@ def set_up(
     form = settings.format
     if form is LogFormat.PLAIN and is_journal(target, environment):
         form = LogFormat.JOURNAL
-    handler: logging.Handler = logging.StreamHandler(target)
+    handler: logging.Handler = GatheringHandler(target, _may_wait)
     handler.setFormatter(_FORMATTERS[form]())
     if settings.to is LogTarget.SYSLOG or (settings.to is LogTarget.AUTO and leads_nowhere(target)):
         form = LogFormat.JSON if form is LogFormat.JSON else LogFormat.PLAIN
@@ -124,6 +125,17 @@ def set_up(
     logger.propagate = False
     logger.setLevel(_LEVELS[settings.level])
     return logger
+
+
+def let_lines_wait(later: Later | None) -> None:
+    """Let lines of events go out together, by this timer; None: no longer. After each `set_up` anew."""
+    for handler in logging.getLogger(LOGGER).handlers:
+        if isinstance(handler, GatheringHandler):
+            handler.lend_timer(later)
+
+
+def _may_wait(record: logging.LogRecord) -> bool:
+    return record.levelno <= logging.INFO and isinstance(record.msg, Line)
 
 
 def leads_nowhere(stream: TextIO) -> bool:

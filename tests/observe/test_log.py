@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmx.observe.gathering import GatheringHandler
 from mmx.observe.log import Line, escape, fields, set_up
 from mmx.observe.syslog import SyslogHandler
 from mmx.settings.model import LogFormat, LogLevel, LogSettings, LogTarget
@@ -179,14 +180,14 @@ def test_where_lines_go(tmp_path: Path) -> None:
     """Standard error while somebody reads it; a null device or a closed descriptor has no reader."""
     with Path(os.devnull).open("w") as null, (tmp_path / "log").open("w") as file:
         assert target_of(LogTarget.AUTO, null) is SyslogHandler
-        assert target_of(LogTarget.STDERR, null) is logging.StreamHandler
-        assert target_of(LogTarget.AUTO, file) is logging.StreamHandler
+        assert target_of(LogTarget.STDERR, null) is GatheringHandler
+        assert target_of(LogTarget.AUTO, file) is GatheringHandler
         assert target_of(LogTarget.SYSLOG, file) is SyslogHandler
     assert target_of(LogTarget.AUTO, null) is SyslogHandler
     reader, writer = os.pipe()
     primary, secondary = os.openpty()
     for descriptor in (writer, secondary):
         with os.fdopen(descriptor, "w") as stream:
-            assert target_of(LogTarget.AUTO, stream) is logging.StreamHandler
+            assert target_of(LogTarget.AUTO, stream) is GatheringHandler
     os.close(reader)
     os.close(primary)
