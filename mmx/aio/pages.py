@@ -26,6 +26,8 @@ from mmx.observe.style import STYLE
 
 FRESH: Final = 0.2
 """Seconds that a status page is given out again."""
+OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"
+PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def routes(
@@ -59,12 +61,22 @@ def _metrics_page(metrics: CollectorRegistry) -> Handler:
     exposition = Exposition()
 
     def scrape(request: Request) -> Response:
-        _, content_type = choose_encoder(request.headers.get("accept", ""))
-        openmetrics = content_type.startswith("application/openmetrics-text")
-        write = exposition.openmetrics if openmetrics else exposition.plain
-        return Response(body=write(metrics.collect()), content_type=content_type)
+        if _asks_for_openmetrics(request.headers.get("accept", "")):
+            return Response(body=exposition.openmetrics(metrics.collect()), content_type=OPENMETRICS)
+        return Response(body=exposition.plain(metrics.collect()), content_type=PROMETHEUS)
 
     return scrape
+
+
+def _asks_for_openmetrics(accept: str) -> bool:
+    """Whether a client takes OpenMetrics. What prometheus-client would answer repeats the version that the
+    client has named, whatever it is, and a version that is no number makes it raise.
+    """
+    try:
+        _, content_type = choose_encoder(accept)
+    except (TypeError, ValueError):
+        return False
+    return content_type.startswith("application/openmetrics-text")
 
 
 def _style(_: Request) -> Response:

@@ -6,11 +6,13 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from mmx.aio.http import Request
 from mmx.aio.notify import Notifier
-from mmx.aio.pages import FRESH, routes
+from mmx.aio.pages import FRESH, OPENMETRICS, PROMETHEUS, routes
 from mmx.aio.readiness import Standing
 from mmx.aio.service import Service
 from mmx.errors import UnavailableError
@@ -133,3 +135,29 @@ async def test_metrics_in_the_format_asked_for(
         answer = await fetch(port, "/metrics", accept)
         assert b"mmx_config_last_reload_successful 0.0\n" in answer.body
         await mta.close()
+
+
+ACCEPTED = st.sampled_from(
+    [
+        "application/openmetrics-text",
+        "text/plain",
+        ";version=",
+        "1.0.0",
+        "2.x",
+        "x",
+        ";escaping=",
+        ",",
+        ".",
+        "\xff",
+    ]
+)
+
+
+@given(st.lists(ACCEPTED | st.text(st.characters(max_codepoint=255), max_size=5), max_size=8).map("".join))
+@example("application/openmetrics-text;version=x")
+@example("application/openmetrics-text;version=1.0.0.\xff")
+@example("application/openmetrics-text;version=" + "9" * 5000)
+def test_whatever_a_client_accepts_it_gets_one_of_two_formats(accept: str) -> None:
+    table = routes(standing=never, status=nothing, metrics=CollectorRegistry())
+    answer = table["/metrics"](Request("/metrics", headers={"accept": accept}))
+    assert (answer.content_type, answer.body) in {(OPENMETRICS, b"# EOF\n"), (PROMETHEUS, b"")}
