@@ -138,7 +138,7 @@ class Service:
         self._http = HttpServer(routes(standing=self._standing, status=self.status, metrics=metrics), loop)
         self._control = ControlSocket(Steering(self, self._sessions).commands, loop)
         try:
-            log.let_lines_wait(loop.call_later)
+            log.let_lines_wait(loop.call_soon)
             await self._listeners.start(settings)
             self._http.serve(await self._http.open(settings.metrics))
             _log.info("listening on %s", ", ".join(self._listeners.names))
@@ -269,7 +269,7 @@ class Service:
         if settings.log != self._settings.log:
             level = LogLevel.DEBUG if self._log_is_fixed else settings.log.level
             log.set_up(replace(settings.log, level=level))
-            log.let_lines_wait(asyncio.get_running_loop().call_later)
+            log.let_lines_wait(asyncio.get_running_loop().call_soon)
         self._sessions.slow_watch.start(settings.status.slow_after)
         unchanged = settings == self._settings and not changes
         self._settings = settings

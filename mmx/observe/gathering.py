@@ -1,9 +1,10 @@
 """Lines of messages that go out together.
 
-A line a message is written while mail waits for the next one, and a write of its own costs more than to make
-the line. So lines of events (`Line`) of level info wait up to LINGER for others, once the daemon has lent its
-timer. Everything else is written at once, and takes along what waits: the order of lines stays, and each has
-the time of its event. What waits is written at the end of the process, whatever ends it but SIGKILL.
+A line a message is written while other mail waits, and a write of its own costs more than to make the line.
+So lines of events (`Line`) of level info wait for the end of this turn of the event loop, once the daemon has
+lent it, and go out together. Everything else is written at once, and takes along what waits: the order of
+lines stays, and each has the time of its event. What waits is written at the end of the process, whatever
+ends it but SIGKILL.
 """
 
 import logging
@@ -11,13 +12,11 @@ import threading
 from collections.abc import Callable
 from typing import Final, TextIO
 
-LINGER: Final = 0.02
-"""Seconds that a line waits for others."""
 MOST: Final = 64
 """Lines that wait."""
 
-Later = Callable[[float, Callable[[], None]], object]
-"""Call a function after so many seconds, in this thread: the event loop's call_later."""
+Soon = Callable[[Callable[[], None]], object]
+"""Call a function when this turn is over, in this thread: the event loop's call_soon."""
 
 
 class GatheringHandler(logging.StreamHandler[TextIO]):
@@ -27,22 +26,22 @@ class GatheringHandler(logging.StreamHandler[TextIO]):
         super().__init__(stream)
         self._may_wait = may_wait
         self._waiting: list[logging.LogRecord] = []
-        self._later: Later | None = None
+        self._soon: Soon | None = None
         self._thread = 0
 
-    def lend_timer(self, later: Later | None) -> None:
-        """Let lines wait from now on; None: no longer. To be called in the thread of the timer."""
-        self._later = later
+    def lend_loop(self, soon: Soon | None) -> None:
+        """Let lines wait from now on; None: no longer. To be called in the thread of the loop."""
+        self._soon = soon
         self._thread = threading.get_ident()
         self.flush()
 
     def emit(self, record: logging.LogRecord) -> None:
         self._waiting.append(record)
-        waits = self._later is not None and record.thread == self._thread and self._may_wait(record)
-        if self._later is None or not waits or len(self._waiting) >= MOST:
+        waits = record.thread == self._thread and self._may_wait(record)
+        if self._soon is None or not waits or len(self._waiting) >= MOST:
             self.flush()
         elif len(self._waiting) == 1:
-            self._later(LINGER, self.flush)
+            self._soon(self.flush)
 
     def flush(self) -> None:
         """Write what waits."""

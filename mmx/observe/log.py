@@ -29,7 +29,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, TextIO
 
-from mmx.observe.gathering import GatheringHandler, Later
+from mmx.observe.gathering import GatheringHandler, Soon
 from mmx.observe.syslog import SYSLOG, SyslogHandler, severity
 from mmx.settings.model import LogFormat, LogLevel, LogSettings, LogTarget
 
@@ -127,11 +127,11 @@ def set_up(
     return logger
 
 
-def let_lines_wait(later: Later | None) -> None:
-    """Let lines of events go out together, by this timer; None: no longer. After each `set_up` anew."""
+def let_lines_wait(soon: Soon | None) -> None:
+    """Let lines of events of one turn of a loop go out together; None: no longer. After each `set_up` anew."""
     for handler in logging.getLogger(LOGGER).handlers:
         if isinstance(handler, GatheringHandler):
-            handler.lend_timer(later)
+            handler.lend_loop(soon)
 
 
 def _may_wait(record: logging.LogRecord) -> bool:
