@@ -128,7 +128,7 @@ def set_up(
 
 
 def let_lines_wait(soon: Soon | None) -> None:
-    """Let lines of events of one turn of a loop go out together; None: no longer. After each `set_up` anew."""
+    """Let lines of events of one turn of a loop go out together; None: no longer. After each `set_up`."""
     for handler in logging.getLogger(LOGGER).handlers:
         if isinstance(handler, GatheringHandler):
             handler.lend_loop(soon)
