@@ -49,12 +49,10 @@ def _check_order(state: State, code: int) -> None:
     if following is not None:
         state.phase = following
         return
-    if code == command.MACRO and state.phase is not Phase.NEW:
-        return
-    if code == command.QUIT:
-        return
-    if code == command.MACRO:
+    if code == command.MACRO and state.phase is Phase.NEW:
         raise ProtocolError("MACRO before OPTNEG")
+    if code in (command.QUIT, command.MACRO):
+        return
     transaction = state.transaction
     if code in _MESSAGE and transaction is not None and transaction.conclusion is not None:
         return

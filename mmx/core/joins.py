@@ -20,7 +20,7 @@ from math import inf
 from mmx.core import facts, links
 from mmx.core.action import LookUp, Loss
 from mmx.core.child import Child, Link
-from mmx.core.condition import Condition, Facts, Truth, decide
+from mmx.core.condition import Condition, Facts, Truth, decide, matches
 from mmx.core.event import Event
 from mmx.core.part import Part
 from mmx.core.plan import After, ChildPlan
@@ -117,7 +117,7 @@ def _holds(state: State, child: Child, part: Part, newest: list[Event]) -> tuple
 def _newest_recipient(condition: Condition, known: Facts, part: Part) -> tuple[Truth, str]:
     """The former ones were asked about before; one that can never satisfy is not asked about again."""
     outcome = decide(condition, known)
-    if condition.truth(known, known.recipients[0]) is Truth.NO:
+    if not matches(condition, known, known.recipients[0]):
         part.candidates.pop()
     return outcome
 
@@ -163,15 +163,12 @@ def give_up(state: State, transaction: Transaction, child: Child, loss: Loss) ->
 
 def enforce_sizes(state: State, transaction: Transaction, octets: int) -> None:
     """Take the message from every child whose `max_size` it exceeds; none of them has its end yet."""
-    transaction.size_limit = min(
-        (
-            limit
-            for child in state.children
-            if (limit := _size_limit(child)) is not None
-            and not _is_over(state, transaction, child, limit, octets)
-        ),
-        default=inf,
-    )
+    for child in state.children:
+        limit = _size_limit(child)
+        if limit is not None and octets > limit:
+            _take_away(state, transaction, child, f"max_size: more than {limit} bytes")
+    limits = (limit for child in state.children if (limit := _size_limit(child)) is not None)
+    transaction.size_limit = min(limits, default=inf)
 
 
 def _size_limit(child: Child) -> int | None:
@@ -181,17 +178,16 @@ def _size_limit(child: Child) -> int | None:
     return child.plan.max_size
 
 
-def _is_over(state: State, transaction: Transaction, child: Child, limit: int, octets: int) -> bool:
+def _take_away(state: State, transaction: Transaction, child: Child, why: str) -> None:
     part = child.part
-    if octets <= limit or part is None:
-        return False
+    if part is None:
+        return
     if part.undecided:
-        _leave_out(transaction, part, f"max_size: more than {limit} bytes")
-        return True
-    part.skipped = f"max_size: more than {limit} bytes"
+        _leave_out(transaction, part, why)
+        return
+    part.skipped = why
     part.stage = command.BODY
     links.end_part(state, child)
-    return True
 
 
 def look_up(state: State) -> None:
@@ -219,4 +215,4 @@ def sees(state: State, child: Child, event: Event) -> bool:
     if not child.plan.only_matching or condition is None:
         return True
     known = facts.facts_of(state, ())
-    return condition.truth(known, facts.address_of(event)) is not Truth.NO
+    return matches(condition, known, facts.address_of(event))
