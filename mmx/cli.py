@@ -18,26 +18,26 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from mmx import __version__
 from mmx.detect.host import Host
-from mmx.errors import EX_OK, EX_SOFTWARE, EX_USAGE, MmxError
+from mmx.errors import EX_INTERRUPTED, EX_OK, EX_SOFTWARE, EX_USAGE, MmxError
 from mmx.observe.log import LOGGER, set_up
 from mmx.settings.load import DEFAULT_PATH, Loaded, Loader
 from mmx.settings.model import LogLevel
 from mmx.settings.show import show, show_json
+from mmx.tools.verbs import VERBS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (that of the process when None); returns the exit code."""
     _replace_closed_output()
-    parser = _parser()
+    parser = make_parser()
     options, rest = parser.parse_known_args(arguments)
     if rest and options.command is None:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -48,14 +48,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command is None:
             return _run(options)
-        if options.command in _WITH_SETTINGS and options.config != DEFAULT_PATH:
+        verb = next(verb for verb in VERBS if verb.name == options.command)
+        if verb.with_settings and options.config != DEFAULT_PATH:
             rest = ["--config", str(options.config), *rest]
-        return _COMMANDS[options.command](rest)
+        return verb.run(rest)
     except MmxError as error:
         _tell(str(error))
         return error.exit_code
     except BrokenPipeError:
         return EX_OK
+    except KeyboardInterrupt:
+        return EX_INTERRUPTED
     except Exception:
         # A fault of mmx itself: whoever reports it needs the traceback.
         logging.getLogger(LOGGER).exception("internal error: mmx ends")
@@ -72,7 +75,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(EX_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The options of mmx itself, and its verbs."""
     parser = _Parser(prog="mmx", description="A milter multiplexer for Postfix.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"mmx {__version__}")
     parser.add_argument(
@@ -97,12 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     # What follows a command is for the command to understand, --help too.
-    for name, told in _STEERING.items():
-        commands.add_parser(name, help=told, add_help=False)
-    commands.add_parser("demo", help="see mmx at work with small milters of its own", add_help=False)
-    commands.add_parser("explain", help="tell which children would see a mail, and why", add_help=False)
-    commands.add_parser("install", help="make mmx a service of this host", add_help=False)
-    commands.add_parser("uninstall", help="undo what install did", add_help=False)
+    for verb in VERBS:
+        commands.add_parser(verb.name, help=verb.told, add_help=False)
     return parser
 
 
@@ -160,60 +160,6 @@ def _serve(loaded: Loaded, path: Path, loader: Loader) -> int:
     for warning in loaded.warnings:
         logging.getLogger(LOGGER).warning("%s", warning)
     return run(loaded, path, loader)
-
-
-def _demo(arguments: list[str]) -> int:
-    from mmx.tools import demo  # noqa: PLC0415  # the daemon has no use for it
-
-    return demo.main(arguments)
-
-
-def _explain(arguments: list[str]) -> int:
-    from mmx.tools import explain  # noqa: PLC0415  # likewise
-
-    return explain.main(arguments)
-
-
-def _install(arguments: list[str]) -> int:
-    from mmx.tools import install  # noqa: PLC0415  # likewise
-
-    return install.main("install", arguments)
-
-
-def _uninstall(arguments: list[str]) -> int:
-    from mmx.tools import install  # noqa: PLC0415  # likewise
-
-    return install.main("uninstall", arguments)
-
-
-def _steer(verb: str, arguments: list[str]) -> int:
-    from mmx.tools import status, steer, trace  # noqa: PLC0415  # likewise
-
-    mains = {"status": status.main, "sessions": status.main, "trace": trace.main}
-    return mains.get(verb, steer.main)(verb, arguments)
-
-
-_STEERING: Final = {
-    "status": "tell what the running mmx does",
-    "sessions": "list its open sessions",
-    "trace": "show what travels between Postfix, mmx and each child",
-    "reload": "have it read its settings again, and wait for that",
-    "disable": "take a child out of its chain",
-    "enable": "put a child back",
-    "drain": "take a child out and wait until it has no message left",
-}
-"""Commands that ask the daemon."""
-
-_WITH_SETTINGS: Final = frozenset({"explain", *_STEERING})
-"""Commands that read the settings: --config may stand before their word, too."""
-
-_COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
-    "demo": _demo,
-    "explain": _explain,
-    "install": _install,
-    "uninstall": _uninstall,
-    **{verb: partial(_steer, verb) for verb in _STEERING},
-}
 
 
 def _verbose(loaded: Loaded) -> Loaded:

@@ -27,6 +27,9 @@ EX_TEMPFAIL: Final = 75
 EX_NOPERM: Final = 77
 EX_CONFIG: Final = 78
 
+EX_INTERRUPTED: Final = 130
+"""What a shell says of a program that Ctrl-C ended: 128 and the number of SIGINT."""
+
 
 class MmxError(Exception):
     """Anything mmx can name; `exit_code` is what the program ends with when it is not dealt with."""

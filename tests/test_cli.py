@@ -239,13 +239,24 @@ def test_failures_of_the_service(
 def test_demo_gets_its_arguments(monkeypatch: pytest.MonkeyPatch, rest: list[str]) -> None:
     seen: list[list[str]] = []
 
-    def demo(arguments: list[str]) -> int:
-        seen.append(arguments)
+    def demo(verb: str, arguments: list[str]) -> int:
+        seen.append([verb, *arguments])
         return 0
 
     stand_in(monkeypatch, "mmx.tools.demo", "main", demo)
     assert main(["demo", *rest]) == 0
-    assert seen == [rest]
+    assert seen == [["demo", *rest]]
+
+
+def test_interruption_ends_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def demo(verb: str, arguments: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    stand_in(monkeypatch, "mmx.tools.demo", "main", demo)
+    assert main(["demo"]) == 130
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(

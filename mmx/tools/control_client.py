@@ -10,13 +10,12 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NoReturn
+from typing import Any, BinaryIO, Final
 
 from mmx import __version__
 from mmx.aio.control import PROTOCOL
 from mmx.errors import (
     EX_NOPERM,
-    EX_USAGE,
     InvalidValueError,
     MmxError,
     PermissionsError,
@@ -24,6 +23,7 @@ from mmx.errors import (
 )
 from mmx.settings.load import DEFAULT_PATH, load_leniently
 from mmx.settings.units import parse_duration
+from mmx.tools.arguments import Examples, Parser
 
 ANSWER_TIME: Final = 30.0
 """Seconds that the daemon has to greet, or to answer a question that needs no waiting."""
@@ -41,22 +41,9 @@ class RefusedError(MmxError):
         self.exit_code = status
 
 
-class Parser(argparse.ArgumentParser):
-    """Argparse, with the exit code that sysexits.h has for a wrong command line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(EX_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
-
-
-def parser(verb: str, description: str, epilog: str = "") -> Parser:
-    """The options that every command has."""
-    made = Parser(
-        prog=f"mmx {verb}",
-        description=description,
-        epilog=epilog,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def parser_for_daemon(verb: str, description: str, examples: Examples, more: str = "") -> Parser:
+    """The parser of a verb that asks the daemon, with the options that all of those have."""
+    made = Parser(verb, description, examples, more)
     made.add_argument(
         *("-c", "--config"),
         type=Path,

@@ -10,15 +10,20 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Final, TextIO
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
 
-from mmx.errors import EX_OK, EX_USAGE, MmxError
+from mmx.errors import EX_OK
+from mmx.tools.arguments import Parser
+from mmx.tools.colour import Paint, wants_colours
 from mmx.tools.demo_scenes import Pace, Scene, Stage, scenes, scratch_directory
-from mmx.tools.demo_text import Paint, tell
+from mmx.tools.demo_text import tell
 
-INTERRUPTED: Final = 130
-
+_EXAMPLES: Final = (
+    ("mmx demo", "all six messages"),
+    ("mmx demo 2 5", "only the second and the fifth"),
+)
 _OPENING: Final = """\
 mmx is one milter to the MTA, and an MTA to the milters behind it, its children:
 
@@ -37,38 +42,32 @@ What to do next
    mmx --check-config             check the settings in /etc/mmx/mmx.yaml"""
 
 
-def main(argv: Sequence[str], pace: Pace | None = None) -> int:
-    """Play and print; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="mmx demo", description=__doc__.partition("\n")[0])
-    play = scenes(pace or Pace())
-    numbers = range(1, len(play) + 1)
-    parser.add_argument(
+def parser(verb: str) -> Parser:
+    """The options."""
+    made = Parser(verb, "See mmx at work: six messages through mmx and four small milters.", _EXAMPLES)
+    numbers = range(1, len(scenes(Pace())) + 1)
+    made.add_argument(
         "numbers",
         nargs="*",
-        type=int,
+        type=partial(_number, numbers),
         metavar="NUMBER",
         help=f"play only these messages ({numbers[0]} to {numbers[-1]})",
     )
-    try:
-        wanted = parser.parse_args(argv).numbers or list(numbers)
-    except SystemExit as end:
-        return EX_USAGE if end.code else EX_OK
-    if not set(wanted) <= set(numbers):
-        print(f"mmx demo: there are messages {numbers[0]} to {numbers[-1]}", file=sys.stderr)
-        return EX_USAGE
-    try:
-        asyncio.run(_perform([(number, play[number - 1]) for number in wanted], pace or Pace()))
-    except MmxError as error:
-        print(f"mmx demo: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    return made
+
+
+def _number(numbers: range, text: str) -> int:
+    if not text.isdecimal() or int(text) not in numbers:
+        raise argparse.ArgumentTypeError(f"{text}: there are messages {numbers[0]} to {numbers[-1]}")
+    return int(text)
+
+
+def main(verb: str, argv: Sequence[str], pace: Pace | None = None) -> int:
+    """Play and print; returns the exit code. Raises MmxError."""
+    play = scenes(pace or Pace())
+    wanted = parser(verb).parse_args(argv).numbers or range(1, len(play) + 1)
+    asyncio.run(_perform([(number, play[number - 1]) for number in wanted], pace or Pace()))
     return EX_OK
-
-
-def wants_colours(stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """Whether `stream` is a terminal whose user has not declined colours."""
-    return stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
 
 
 async def _perform(play: list[tuple[int, Scene]], pace: Pace) -> None:

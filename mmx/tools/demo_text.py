@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from mmx.tools.colour import Paint
 from mmx.tools.demo_milters import MESSAGE, Moment
 from mmx.tools.demo_mta import Exchange
 from mmx.tools.demo_scenes import Performance
@@ -22,31 +23,6 @@ _STEP: Final = 16
 _CELL: Final = 15
 _INDENT: Final = "   "
 _NAMES: Final = {"CONNECT": "connect", MESSAGE: "end of message"}
-
-
-@dataclass(frozen=True, slots=True)
-class Paint:
-    """Puts colours on text, or does not."""
-
-    colours: bool
-
-    def bold(self, text: str) -> str:
-        return self._with("1", text)
-
-    def dim(self, text: str) -> str:
-        return self._with("2", text)
-
-    def smtp(self, text: str) -> str:
-        """An SMTP reply in the colour of its class."""
-        return self._with({"2": "32", "3": "32", "4": "33"}.get(text[:1], "31"), text)
-
-    def difference(self, line: str) -> str:
-        """A line of a diff."""
-        code = {"+": "32", "-": "31", "@": "36"}.get(line[:1])
-        return self._with(code, line) if code else line
-
-    def _with(self, code: str, text: str) -> str:
-        return f"\033[{code}m{text}\033[0m" if self.colours else text
 
 
 def tell(number: int, played: Performance, paint: Paint) -> Iterator[str]:

@@ -32,11 +32,21 @@ from mmx.tools.explain_play import LookUpNow, Play
 from mmx.tools.explain_text import explained, json_of, text_of
 
 _STDIN: Final = "-"
+_EXAMPLES: Final = (
+    (
+        "mmx explain --client 192.0.2.7 --from ann@example.net --rcpt bob@example.org",
+        "which children see a mail from there, up to its recipient",
+    ),
+    (
+        "mmx explain --client 192.0.2.7 --from ann@example.net --rcpt bob@example.org --no-dns message.eml",
+        "the whole message, as if no DNS list had answered",
+    ),
+)
 
 
-def main(arguments: Sequence[str], loader: Loader | None = None) -> int:
+def main(verb: str, argv: Sequence[str], loader: Loader | None = None) -> int:
     """Explain, and return the exit code. Raises MmxError."""
-    options = _parser().parse_args(arguments)
+    options = parser(verb).parse_args(argv)
     mail = _mail(options)
     settings = (loader or Host()).load(options.config).settings
     main_cf = asyncio.run(read_main_cf())
@@ -61,11 +71,10 @@ def main(arguments: Sequence[str], loader: Loader | None = None) -> int:
     return EX_OK
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
-        prog="mmx explain", description="Which children would see a mail, and why.", allow_abbrev=False
-    )
-    add = parser.add_argument
+def parser(verb: str) -> Parser:
+    """The options."""
+    made = Parser(verb, "Which children would see a mail, and why.", _EXAMPLES)
+    add = made.add_argument
     add("-c", "--config", type=Path, default=DEFAULT_PATH, metavar="FILE", help="the settings file")
     add("--client", required=True, metavar="ADDRESS", help="IP address of the client, unix or unknown")
     add("--name", default=UNKNOWN_NAME, help="the client's verified name (default: %(default)s)")
@@ -79,12 +88,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--listener", metavar="NAME", help="the listener of mmx that Postfix uses (default: the first)")
     add("--stressed", action="store_true", help="many sessions are open")
     add("--macro", action="append", default=[], metavar="NAME=VALUE", help="a macro of Postfix")
-    dns = parser.add_mutually_exclusive_group()
+    dns = made.add_mutually_exclusive_group()
     dns.add_argument("--no-dns", action="store_true", help="ask no DNS list: none has answered")
     dns.add_argument("--listed", action="append", metavar="LIST", help="this DNS list has the client")
     add("--json", action="store_true", help="print JSON")
     add("message", nargs="?", metavar="MESSAGE", help="a file with the message; - is standard input")
-    return parser
+    return made
 
 
 def _mail(options: argparse.Namespace) -> Mail:

@@ -33,6 +33,20 @@ from mmx.tools.install_postfix import (
 )
 from mmx.tools.install_steps import Target, carry_out
 
+_TOLD: Final = {
+    "install": "Make mmx a service of this host, and with --postfix the milter of its Postfix.",
+    "uninstall": "Undo what `mmx install` did.",
+}
+_EXAMPLES: Final = {
+    "install": (
+        ("mmx install --dry-run", "what it would do, with the text of each file; needs no root"),
+        ("mmx install --postfix", "make mmx, which runs already, Postfix's milter"),
+    ),
+    "uninstall": (
+        ("mmx uninstall --postfix", "give Postfix its former milters back, then remove the service"),
+        ("mmx uninstall --dry-run", "what it would do"),
+    ),
+}
 _BUS: Final = "/run/dbus/system_bus_socket"
 """How users other than root reach systemd."""
 _NEXT: Final = f"""\
@@ -46,7 +60,7 @@ next:
 
 def main(verb: str, argv: Sequence[str], runner: Run = run) -> int:
     """Carry out `install` or `uninstall`; the exit code. Raises MmxError."""
-    options = _parser(verb).parse_args(argv)
+    options = parser(verb).parse_args(argv)
     target = Target(options.root.absolute(), runner)
     if not options.dry_run and target.is_host and os.geteuid() != 0:
         raise PermissionsError(
@@ -60,18 +74,19 @@ def main(verb: str, argv: Sequence[str], runner: Run = run) -> int:
     return EX_OK
 
 
-def _parser(verb: str) -> argparse.ArgumentParser:
-    parser = Parser(prog=f"mmx {verb}", description=(__doc__ or "").partition("\n")[0], allow_abbrev=False)
-    parser.add_argument("-n", "--dry-run", action="store_true", help="say what would be done, and do nothing")
-    parser.add_argument(
+def parser(verb: str) -> Parser:
+    """The options."""
+    made = Parser(verb, _TOLD[verb], _EXAMPLES[verb])
+    made.add_argument("-n", "--dry-run", action="store_true", help="say what would be done, and do nothing")
+    made.add_argument(
         "--postfix",
         action="store_true",
         help="make mmx Postfix's milter" if verb == "install" else "give Postfix its former milters back",
     )
-    parser.add_argument(
+    made.add_argument(
         "--root", type=Path, default=Path("/"), metavar="DIR", help="the tree of another system"
     )
-    return parser
+    return made
 
 
 def _install(target: Target, options: argparse.Namespace) -> None:

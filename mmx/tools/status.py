@@ -17,11 +17,24 @@ from mmx.observe.problems import problems
 from mmx.observe.status import DISABLED, DOWN, DRAINING, ChildStatus, Status
 from mmx.observe.status_json import from_json
 from mmx.observe.wording import clock, period, plural, size, stamp, wait
+from mmx.tools.arguments import Parser
 from mmx.tools.columns import columns
-from mmx.tools.control_client import ask, parser, socket_path
+from mmx.tools.control_client import ask, parser_for_daemon, socket_path
 
-_STATUS: Final = "Tell what the running mmx does: problems, children, sessions, messages."
-_SESSIONS: Final = "List the open sessions of the running mmx, the oldest first, and what each waits for."
+_TOLD: Final = {
+    "status": "Tell what the running mmx does: problems, children, sessions, messages.",
+    "sessions": "List the open sessions of the running mmx, the oldest first, and what each waits for.",
+}
+_EXAMPLES: Final = {
+    "status": (
+        ("mmx status", "what is wrong, if anything, and how each child does"),
+        ("mmx status --watch 5", "the same every five seconds, until Ctrl-C"),
+    ),
+    "sessions": (
+        ("mmx sessions", "every open session"),
+        ("mmx sessions --count 10", "the ten oldest, and which child each waits for"),
+    ),
+}
 _EVERY: Final = 2.0
 _CLEAR: Final = "\x1b[H\x1b[2J"
 _CHILD: Final = ("child", "state", "messages", "verdicts", "failures", "p50", "p95", "endpoint")
@@ -33,11 +46,22 @@ _LOCAL: Final = str.maketrans({"\u202f": " "})
 
 def main(verb: str, argv: Sequence[str]) -> int:
     """Carry out `status` or `sessions`; the exit code. Raises MmxError."""
-    return _status(argv) if verb == "status" else _list_sessions(argv)
+    options = parser(verb).parse_args(argv)
+    return _status(options) if verb == "status" else _list_sessions(options)
 
 
-def _status(argv: Sequence[str]) -> int:
-    made = parser("status", _STATUS)
+def parser(verb: str) -> Parser:
+    """The options of one of them."""
+    made = parser_for_daemon(verb, _TOLD[verb], _EXAMPLES[verb])
+    if verb == "status":
+        _add_status_options(made)
+    else:
+        made.add_argument("--json", action="store_true", help="one JSON object a session, each on one line")
+        made.add_argument("--count", type=int, metavar="N", help="the N oldest only")
+    return made
+
+
+def _add_status_options(made: Parser) -> None:
     made.add_argument("--json", action="store_true", help="one JSON object, on one line")
     made.add_argument(
         "--watch",
@@ -47,7 +71,9 @@ def _status(argv: Sequence[str]) -> int:
         metavar="SECONDS",
         help=f"again every so many seconds, {_EVERY:g} if none are given",
     )
-    options = made.parse_args(argv)
+
+
+def _status(options: argparse.Namespace) -> int:
     path = socket_path(options)
     with suppress(KeyboardInterrupt):
         while True:
@@ -153,11 +179,7 @@ def _left_out(status: Status) -> list[str]:
     return [f"not in the chain: {name}: {why}" for name, why in status.left_out]
 
 
-def _list_sessions(argv: Sequence[str]) -> int:
-    made = parser("sessions", _SESSIONS)
-    made.add_argument("--json", action="store_true", help="one JSON object a session, each on one line")
-    made.add_argument("--count", type=int, metavar="N", help="the N oldest only")
-    options = made.parse_args(argv)
+def _list_sessions(options: argparse.Namespace) -> int:
     request = {"do": "sessions", "count": options.count}
     if options.json:
         ask(socket_path(options), request, _print_json)

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from mmx.errors import EX_OK, EX_TEMPFAIL
-from mmx.tools.control_client import Parser, ask, duration, parser, socket_path
+from mmx.tools.arguments import Parser
+from mmx.tools.control_client import ask, duration, parser_for_daemon, socket_path
 
 _TEXTS: Final = {
     "reload": (
@@ -42,16 +43,36 @@ _TEXTS: Final = {
         ),
     ),
 }
+_EXAMPLES: Final = {
+    "reload": (
+        ("mmx reload", "what changed, or every problem in the settings"),
+        ("mmx reload && mmx status", "and how the children do then"),
+    ),
+    "disable": (
+        ("mmx disable clamav-milter --for 10m", "no scan for viruses for the next ten minutes"),
+        ("mmx disable opendkim", "until the next reload"),
+    ),
+    "enable": (
+        ("mmx enable clamav-milter", "scan again"),
+        ("mmx enable opendkim", "sign and verify again"),
+    ),
+    "drain": (
+        ("mmx drain rspamd && systemctl restart rspamd", "restart a milter, and no message notices"),
+        ("mmx drain rspamd --wait 30s", "wait half a minute at most"),
+    ),
+}
 
 
 def main(verb: str, argv: Sequence[str]) -> int:
     """Carry out one of the commands; the exit code. Raises MmxError."""
-    options = _parser(verb).parse_args(argv)
+    options = parser(verb).parse_args(argv)
     return _CARRY_OUT[verb](socket_path(options), options)
 
 
-def _parser(verb: str) -> Parser:
-    made = parser(verb, *_TEXTS[verb])
+def parser(verb: str) -> Parser:
+    """The options of one of them."""
+    told, more = _TEXTS[verb]
+    made = parser_for_daemon(verb, told, _EXAMPLES[verb], more)
     if verb == "reload":
         return made
     made.add_argument("child", metavar="CHILD", help="its name in the chain")

@@ -19,7 +19,8 @@ from typing import Any, Final
 
 from mmx.errors import EX_OK
 from mmx.observe.log import escape
-from mmx.tools.control_client import ask, parser, socket_path
+from mmx.tools.arguments import Parser
+from mmx.tools.control_client import ask, parser_for_daemon, socket_path
 from mmx.tools.frame_text import command_text, reply_text
 
 _TEXT: Final = "Show what travels between Postfix, mmx and each child, as it happens."
@@ -27,13 +28,28 @@ _MORE: Final = (
     "Bodies are left out, headers and addresses are not. Filters may be joined. What is not read in time is\n"
     "left out, and the number of events lost told: mail never waits for a trace."
 )
+_EXAMPLES: Final = (
+    ("mmx trace --client 192.0.2.0/24 --count 1", "the next message of that network, as a ladder"),
+    ("mmx trace --child opendkim --json", "all that opendkim is told and says, bytes included"),
+)
 _WIDTH: Final = 20
 _LONGEST: Final = 300
 
 
 def main(verb: str, argv: Sequence[str]) -> int:
     """Carry it out; the exit code. Raises MmxError."""
-    made = parser(verb, _TEXT, _MORE)
+    options = parser(verb).parse_args(argv)
+    request = {"do": "trace", "client": options.client, "queue_id": options.queue_id, "child": options.child}
+    request |= {"count": options.count, "body": options.bodies}
+    show: Callable[[dict[str, Any]], str] = as_object if options.json else rung
+    with suppress(KeyboardInterrupt):
+        ask(socket_path(options), request, lambda event: print(show(event), flush=True), waits=True)
+    return EX_OK
+
+
+def parser(verb: str) -> Parser:
+    """The options."""
+    made = parser_for_daemon(verb, _TEXT, _EXAMPLES, _MORE)
     made.add_argument("--client", metavar="NET", help="only clients of this address or network")
     made.add_argument("--queue-id", metavar="ID", help="only the message with this queue id")
     made.add_argument("--child", metavar="NAME", help="of the children only this one")
@@ -42,13 +58,7 @@ def main(verb: str, argv: Sequence[str]) -> int:
     made.add_argument(
         "--bodies", type=int, default=0, metavar="BYTES", help="so many bytes of each piece of a body"
     )
-    options = made.parse_args(argv)
-    request = {"do": "trace", "client": options.client, "queue_id": options.queue_id, "child": options.child}
-    request |= {"count": options.count, "body": options.bodies}
-    show: Callable[[dict[str, Any]], str] = as_object if options.json else rung
-    with suppress(KeyboardInterrupt):
-        ask(socket_path(options), request, lambda event: print(show(event), flush=True), waits=True)
-    return EX_OK
+    return made
 
 
 def as_object(event: dict[str, Any]) -> str:

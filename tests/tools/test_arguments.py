@@ -8,7 +8,14 @@ from mmx.tools.arguments import Parser
 
 def test_a_wrong_command_line_ends_with_its_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        Parser(prog="mmx anything").parse_args(["--what"])
+        Parser("anything", "Do anything.", []).parse_args(["--what"])
     assert caught.value.code == EX_USAGE
     expected = "mmx anything: unrecognized arguments: --what; see mmx anything --help\n"
     assert capsys.readouterr().err == expected
+
+
+def test_help_ends_with_examples() -> None:
+    parser = Parser("sleep", "Do nothing.", [("mmx sleep 5", "for five seconds")], "Nothing is lost.")
+    assert parser.format_help().endswith(
+        "\n\nNothing is lost.\n\nexamples:\n  mmx sleep 5\n      for five seconds\n"
+    )

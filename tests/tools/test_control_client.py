@@ -15,7 +15,7 @@ import pytest
 from mmx.cli import main
 from mmx.errors import MmxError, UnavailableError
 from mmx.tools import control_client as module
-from mmx.tools.control_client import ask, parser, socket_path
+from mmx.tools.control_client import ask, parser_for_daemon, socket_path
 from tests.tools.control_server import HELLO, ControlServer
 
 
@@ -28,7 +28,7 @@ def place() -> Iterator[Path]:
 
 
 def options(*arguments: str) -> argparse.Namespace:
-    return parser("status", "").parse_args(arguments)
+    return parser_for_daemon("status", "", []).parse_args(arguments)
 
 
 @pytest.mark.parametrize(

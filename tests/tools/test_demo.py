@@ -1,11 +1,10 @@
-import io
 import logging
 import re
 from pathlib import Path
 
 import pytest
 
-from mmx.errors import EX_OK, EX_UNAVAILABLE, EX_USAGE
+from mmx.errors import EX_OK, EX_USAGE, UnavailableError
 from mmx.tools import demo
 from mmx.tools.demo_scenes import Pace
 
@@ -13,7 +12,7 @@ QUICK = Pace(usual_scan=0.02, long_scan=0.25, keep_alive=0.06, patience=30.0)
 
 
 def played(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert demo.main(arguments, QUICK) == EX_OK
+    assert demo.main("demo", arguments, QUICK) == EX_OK
     out, err = capsys.readouterr()
     assert err == ""
     return out
@@ -73,34 +72,15 @@ def test_nothing_is_left_behind(capsys: pytest.CaptureFixture[str], monkeypatch:
     ("arguments", "code"), [(["--help"], EX_OK), (["0"], EX_USAGE), (["7"], EX_USAGE), (["x"], EX_USAGE)]
 )
 def test_exit_code(arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
-    assert demo.main(arguments, QUICK) == code
+    with pytest.raises(SystemExit) as ended:
+        demo.main("demo", arguments, QUICK)
+    assert ended.value.code == code
 
 
-def test_directory_too_long_for_a_socket(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_directory_too_long_for_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / ("x" * 100)
     place.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(place))
-    assert demo.main(["1"], QUICK) == EX_UNAVAILABLE
-    assert "TMPDIR" in capsys.readouterr().err
+    with pytest.raises(UnavailableError, match="TMPDIR"):
+        demo.main("demo", ["1"], QUICK)
     assert list(place.iterdir()) == []
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.mark.parametrize(
-    ("stream", "environment", "wanted"),
-    [
-        (Terminal(), {"TERM": "xterm"}, True),
-        (Terminal(), {"TERM": "xterm", "NO_COLOR": ""}, True),
-        (Terminal(), {"TERM": "xterm", "NO_COLOR": "1"}, False),
-        (Terminal(), {"TERM": "dumb"}, False),
-        (io.StringIO(), {"TERM": "xterm"}, False),
-    ],
-)
-def test_colours(stream: io.StringIO, environment: dict[str, str], wanted: bool) -> None:
-    assert demo.wants_colours(stream, environment) is wanted

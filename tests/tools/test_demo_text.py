@@ -1,7 +1,8 @@
+from mmx.tools.colour import Paint
 from mmx.tools.demo_milters import MESSAGE, Moment
 from mmx.tools.demo_mta import Exchange, Message, Outcome
 from mmx.tools.demo_scenes import Performance, Scene
-from mmx.tools.demo_text import WIDTH, Paint, dialogue, difference, ladder, tell
+from mmx.tools.demo_text import WIDTH, dialogue, difference, ladder, tell
 
 PLAIN = Paint(colours=False)
 COLOURED = Paint(colours=True)

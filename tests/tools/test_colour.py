@@ -1,0 +1,33 @@
+"""Whether colours are wanted, and what they look like."""
+
+import io
+
+import pytest
+
+from mmx.tools.colour import Paint, wants_colours
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "environment", "wanted"),
+    [
+        (Terminal(), {"TERM": "xterm"}, True),
+        (Terminal(), {"TERM": "xterm", "NO_COLOR": ""}, True),
+        (Terminal(), {"TERM": "xterm", "NO_COLOR": "1"}, False),
+        (Terminal(), {"TERM": "dumb"}, False),
+        (io.StringIO(), {"TERM": "xterm"}, False),
+    ],
+)
+def test_colours(stream: io.StringIO, environment: dict[str, str], wanted: bool) -> None:
+    assert wants_colours(stream, environment) is wanted
+
+
+def test_a_difference_is_coloured_by_its_first_character() -> None:
+    lines = ["+added", "-gone", "@@ 1 @@", " kept"]
+    coloured = ["\033[32m+added\033[0m", "\033[31m-gone\033[0m", "\033[36m@@ 1 @@\033[0m", " kept"]
+    assert [Paint(colours=True).difference(line) for line in lines] == coloured
+    assert [Paint(colours=False).difference(line) for line in lines] == lines

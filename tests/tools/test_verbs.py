@@ -1,0 +1,45 @@
+"""The table of verbs."""
+
+import shlex
+
+import pytest
+
+from mmx.errors import EX_OK, EX_USAGE
+from mmx.tools.verbs import VERBS, Verb
+
+EVERY = pytest.mark.parametrize("verb", VERBS, ids=[verb.name for verb in VERBS])
+
+
+def test_names_are_different() -> None:
+    assert len({verb.name for verb in VERBS}) == len(VERBS)
+
+
+@EVERY
+def test_help_names_the_verb_and_two_examples(verb: Verb) -> None:
+    parser = verb.parser
+    assert parser.prog == f"mmx {verb.name}"
+    assert len(parser.examples) >= 2
+    assert all(line.startswith(f"mmx {verb.name}") for line, _ in parser.examples)
+
+
+@EVERY
+def test_examples_are_valid(verb: Verb) -> None:
+    for line, _ in verb.parser.examples:
+        words = shlex.split(line.partition("&&")[0].partition(" <")[0].partition(" |")[0])
+        verb.parser.parse_args(words[2:])
+
+
+@EVERY
+def test_settings_may_be_named(verb: Verb) -> None:
+    assert ("--config" in verb.parser.format_help()) == verb.with_settings
+
+
+@EVERY
+def test_exit_codes(verb: Verb, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, code in (["--help"], EX_OK), (["--no-such-option"], EX_USAGE):
+        with pytest.raises(SystemExit) as ended:
+            verb.run(arguments)
+        assert ended.value.code == code
+    shown = capsys.readouterr()
+    assert shown.out.startswith(f"usage: mmx {verb.name}")
+    assert f"see mmx {verb.name} --help" in shown.err
