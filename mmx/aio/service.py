@@ -146,6 +146,7 @@ class Service:
             count = len(chain.children)
             self._sessions.history.reload(f"started, children: {count}", self._started, succeeded=True)
             self._sessions.slow_watch.start(settings.status.slow_after)
+            self._sessions.ledger.follow(settings.held)
             self._sessions.lag.start()
             self._returns.start()
             self._greet(chain)
@@ -271,6 +272,7 @@ class Service:
             log.set_up(replace(settings.log, level=level))
             log.let_lines_wait(asyncio.get_running_loop().call_soon)
         self._sessions.slow_watch.start(settings.status.slow_after)
+        self._sessions.ledger.follow(settings.held)
         unchanged = settings == self._settings and not changes
         self._settings = settings
         told = "no change" if unchanged else "; ".join(changes) or "same children"

@@ -16,6 +16,7 @@ from mmx.aio.dial import Dialling
 from mmx.aio.dns_lists import DnsLists
 from mmx.aio.driver import ChildLink, Driver
 from mmx.aio.lag import LoopLag
+from mmx.aio.ledger import Ledger
 from mmx.aio.observers import Observers
 from mmx.aio.outages import Outages
 from mmx.aio.reach import Reach
@@ -99,6 +100,7 @@ class Sessions:
         self.settings_taken_at = time.time()
         self.history = History(keeps_addresses=settings.status.addresses)
         self.outages = Outages(self._throttle)
+        self.ledger = Ledger(self._throttle)
         self.slow_watch = SlowWatch(self.open_sessions, self._throttle, loop)
         self.reach = Reach(
             self.knowledge, outages=self.outages, max_frame=settings.limits.max_frame, loop=loop
@@ -260,6 +262,7 @@ class Sessions:
             _log.info(MessageLine(note.record))
             self.tally.message(note.record)
             self.history.message(note.record, time.time())
+            self.ledger.enter(note.record, self._loop.time())
             driver.has_served = True
             if self._draining:
                 self._loop.call_soon(driver.close_if_idle)

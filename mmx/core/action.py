@@ -130,6 +130,16 @@ class ChildRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Who had a message held: what the ledger of quarantined mail says beside its record."""
+
+    mail_answered: float
+    """When the MTA got its reply to MAIL, as the session counts time: Postfix's arrival_time."""
+    by: tuple[tuple[str, bytes], ...]
+    """Names of the children, in chain order, each with its reason."""
+
+
+@dataclass(frozen=True, slots=True)
 class MessageRecord:
     """All that the log line of one message says. Bytes come from the network and are not escaped."""
 
@@ -151,6 +161,8 @@ class MessageRecord:
     why: str
     seconds: float
     children: tuple[ChildRecord, ...]
+    held: Held | None = None
+    """Only of a message that the MTA was told to hold."""
 
 
 class MessageEnded(NamedTuple):

@@ -12,7 +12,7 @@ ACCEPT before, so mmx keeps that to itself then.
 
 from typing import Final
 
-from mmx.core import edits, report
+from mmx.core import edits, holds, report
 from mmx.core.child import Child
 from mmx.core.content import Content
 from mmx.core.header_list import HeaderEdit
@@ -41,7 +41,7 @@ class TooManyHeadersError(Exception):
 
 def hold(child: Child, reason: bytes) -> bytes:
     """The frame that asks the MTA to hold a message for the sake of a child."""
-    text = b"[" + child.name.encode("ascii", "replace") + b" via mmx] " + reason
+    text = holds.prefix(child) + reason
     return frame(reply.QUARANTINE, text[:LONGEST_REASON].rstrip() + b"\0")
 
 

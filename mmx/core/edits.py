@@ -55,6 +55,12 @@ class Edits:
         """True if the child asked for quarantine."""
         return any(not isinstance(r, HeaderEdit) and r[CODE] == reply.QUARANTINE for r in self.requests)
 
+    @property
+    def hold_reason(self) -> bytes:
+        """What it said of its last wish for quarantine; Postfix keeps that one."""
+        asked = [r for r in self.requests if not isinstance(r, HeaderEdit) and r[CODE] == reply.QUARANTINE]
+        return payload.decode_one_string(asked[-1][DATA:]) if asked else b""
+
     def add(self, received: bytes, actions: int) -> str:
         """Take an edit; the remark says why it was dropped, "" if it was not.
 

@@ -1,5 +1,6 @@
 """The record of a message for the log, taken when its verdict is given."""
 
+from mmx.core import holds
 from mmx.core.action import ChildRecord, MessageEnded, MessageRecord, Remark
 from mmx.core.child import Child
 from mmx.core.event import Event
@@ -78,6 +79,9 @@ def _emit(state: State, transaction: Transaction | None, conclusion: Conclusion)
         why=conclusion.why,
         seconds=state.now - (transaction.since if transaction is not None else state.owed_since),
         children=tuple(child_record(child) for child in state.children),
+        held=holds.held_by(state, transaction)
+        if transaction is not None and conclusion.verdict.word == "quarantine"
+        else None,
     )
     for child in state.children:
         if child.waited:

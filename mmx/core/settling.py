@@ -221,6 +221,8 @@ def _let_pass(state: State, event: Event) -> None:
     if event.code == command.EOM and transaction is not None and transaction.content is not None:
         _deliver(state, transaction, transaction.content)
         return
+    if event.code == command.MAIL and transaction is not None:
+        transaction.mail_answered = state.now
     never = event.code == command.UNKNOWN or event.rejected or _join_open(state, event)
     never = never or bool(state.chain.children_header)
     if never or not _everybody_accepted(state):

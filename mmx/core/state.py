@@ -55,6 +55,7 @@ class Transaction:
         "data",
         "last_refusal",
         "mail",
+        "mail_answered",
         "overflow",
         "queue_id",
         "recipients",
@@ -67,6 +68,8 @@ class Transaction:
 
     def __init__(self, mail: Event, since: float) -> None:
         self.mail = mail
+        self.mail_answered = since
+        """When its reply went to the MTA, if it let the message pass."""
         self.recipients: list[Event] = []
         self.data: Event | None = None
         self.content: Content | None = None

@@ -21,6 +21,7 @@ from mmx.settings.model import (
     Content,
     DefaultAction,
     DnsblSettings,
+    HeldSettings,
     Limits,
     Listener,
     LogFormat,
@@ -81,6 +82,7 @@ def build(root: Table, findings: Findings, look: Look = look_nowhere) -> Setting
         name_in_reply=top.take("name_in_reply", values.boolean, DEFAULTS.name_in_reply),
         log=_log(top.section("log")),
         status=_status(top.section("status")),
+        held=_held(top.section("held")),
     )
     findings.detection = look(shared.detect)
     children = _children(top.section("children"), shared, findings.detection)
@@ -189,6 +191,16 @@ def _status(part: Section) -> StatusSettings:
     )
     part.finish()
     return status
+
+
+def _held(part: Section) -> HeldSettings:
+    held = HeldSettings(
+        part.take("ledger", values.nullable(values.file), DEFAULTS.held.ledger),
+        part.take("keep", values.duration(), DEFAULTS.held.keep),
+        part.take("max_size", values.size, DEFAULTS.held.max_size),
+    )
+    part.finish()
+    return held
 
 
 def _log(part: Section) -> LogSettings:

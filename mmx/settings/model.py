@@ -14,6 +14,7 @@ from mmx.settings.endpoint import ChildEndpoint, Endpoint, InetEndpoint, UnixEnd
 MILLISECONDS: Final = 0.001
 SECONDS: Final = 1.0
 MINUTES: Final = 60 * SECONDS
+DAYS: Final = 24 * 60 * MINUTES
 BYTES: Final = 1
 KIB: Final = 1024 * BYTES
 MIB: Final = 1024 * KIB
@@ -263,6 +264,17 @@ class StatusSettings:
     slow_after: float = 5 * SECONDS
 
 
+@dataclass(frozen=True, slots=True)
+class HeldSettings:
+    """The ledger of quarantined mail, which `mmx held` reads; `ledger` None: none is kept."""
+
+    ledger: str | None = "/var/lib/mmx/held.jsonl"
+    # What a message left in it stays at least so long, and at most twice.
+    keep: float = 30 * DAYS
+    # It and the one before it, together.
+    max_size: int = 16 * MIB
+
+
 DEFAULT_ENDPOINT: Final = UnixEndpoint("/var/spool/postfix/mmx/mmx.sock")
 
 
@@ -305,6 +317,7 @@ class Settings:
     children_header: str | None = None
     log: LogSettings = field(default_factory=LogSettings)
     status: StatusSettings = field(default_factory=StatusSettings)
+    held: HeldSettings = field(default_factory=HeldSettings)
 
     @property
     def chain(self) -> tuple[ChildSettings, ...]:

@@ -114,6 +114,10 @@ def _rows(settings: Settings) -> Iterator[Row]:
     yield ("status",), None
     yield ("status", "addresses"), _scalar(settings.status.addresses)
     yield ("status", "slow_after"), quoted(format_duration(settings.status.slow_after))
+    yield ("held",), None
+    yield ("held", "ledger"), _scalar(settings.held.ledger)
+    yield ("held", "keep"), quoted(format_duration(settings.held.keep))
+    yield ("held", "max_size"), quoted(format_size(settings.held.max_size))
     yield ("conditions",), None
     for name, condition in settings.conditions:
         yield ("conditions", name), _condition(condition)

@@ -165,6 +165,14 @@ def directory(node: Node) -> str:
     return path
 
 
+def file(node: Node) -> str:
+    """The absolute path of a file."""
+    path = directory(node)
+    if path.endswith("/"):
+        raise refusal(node, "a directory", "write the path of a file")
+    return path
+
+
 def socket_path(node: Node) -> str:
     """The absolute path of a unix socket, as in `unix:PATH`."""
     return text_as(node, lambda word: parse_unix_path(word.removeprefix("unix:")))

@@ -56,6 +56,7 @@ class Mmx:
             "metrics": {"listen": None},
             "spool_directory": str(self.directory),
             "control_socket": str(self.directory / "control.sock"),
+            "held": {"ledger": str(self.directory / "held.jsonl")},
             "children": {name: dict(child) for name, child in children.items()},
             "order": list(children),
             **(settings or {}),

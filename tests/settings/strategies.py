@@ -15,6 +15,7 @@ from mmx.settings.model import (
     Content,
     DefaultAction,
     DnsblSettings,
+    HeldSettings,
     Limits,
     Listener,
     LogFormat,
@@ -170,6 +171,7 @@ def settings(draw: st.DrawFn) -> Settings:
         metrics=draw(METRICS),
         name_in_reply=draw(st.booleans()),
         status=StatusSettings(draw(st.booleans()), draw(DURATIONS)),
+        held=HeldSettings(draw(st.none() | PATHS), draw(DURATIONS), draw(SIZES)),
         children_header=draw(st.none() | st.just("X-Mmx-Children")),
         log=LogSettings(
             draw(st.sampled_from(LogFormat)),

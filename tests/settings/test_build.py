@@ -11,6 +11,7 @@ from mmx.settings.model import (
     Content,
     DefaultAction,
     DnsblSettings,
+    HeldSettings,
     Limits,
     Listener,
     LogFormat,
@@ -118,6 +119,7 @@ name_in_reply: yes
 children_header: X-Mmx-Children
 log: {format: json, level: debug, to: syslog}
 status: {addresses: yes, slow_after: 2s}
+held: {ledger: /tmp/held.jsonl, keep: 7d, max_size: 1MiB}
 """
 
 
@@ -186,7 +188,15 @@ def test_every_key_is_read() -> None:
         children_header="X-Mmx-Children",
         log=LogSettings(LogFormat.JSON, LogLevel.DEBUG, LogTarget.SYSLOG),
         status=StatusSettings(addresses=True, slow_after=2.0),
+        held=HeldSettings("/tmp/held.jsonl", keep=7 * 86400.0, max_size=1 << 20),
     )
+
+
+@pytest.mark.parametrize("path", ["held.jsonl", "/var/lib/mmx/"])
+def test_the_ledger_is_an_absolute_path_of_a_file(path: str) -> None:
+    (problem,) = bad(f"held: {{ledger: {path}}}")
+    assert problem.startswith(f"a.yaml:1: held.ledger: {path}: ")
+    assert good("held: {ledger: null}").held.ledger is None
 
 
 def test_every_key_of_the_file_above_has_its_line_as_origin() -> None:
