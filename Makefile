@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test integration bench clean
+.PHONY: help venv demo test integration bench deb clean
 
 help:
 	@echo 'make demo         run mmx with a few small milters and send mail through it; no root'
@@ -13,6 +13,7 @@ help:
 	@echo 'make integration  the tests that need root and real daemons, under 45 minutes'
 	@echo '                  (MMX_TEST_INSTALL=1 lets them install Debian packages)'
 	@echo 'make bench        the benchmarks'
+	@echo 'make deb          a Debian package, below build/; says which Debian packages it needs for that'
 	@echo 'make venv         only make the virtual environment $(VENV)'
 	@echo 'make clean        remove the virtual environment and every cache'
 
@@ -40,6 +41,9 @@ integration: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench
+
+deb:
+	@etc/packaging/make-deb
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -1,11 +1,12 @@
 """`mmx install` and `mmx uninstall`: mmx as a service of this host, and Postfix connected to it.
 
-    mmx install [--dry-run] [--postfix] [--root DIR]
+    mmx install [--dry-run] [--postfix | --groups] [--root DIR]
     mmx uninstall [--dry-run] [--postfix] [--root DIR]
 
 Without --postfix, Postfix's configuration is only looked at: the lines for it are printed. With it, what
-stands there is saved, shown, and replaced by mmx; `uninstall --postfix` puts it back. Both need root, except
-for a dry run. --root works on the tree of another system and starts nothing.
+stands there is saved, shown, and replaced by mmx; `uninstall --postfix` puts it back. --groups only makes the
+user mmx a member of the milters' groups. All need root, except for a dry run. --root works on the tree of
+another system and starts nothing.
 """
 
 import argparse
@@ -20,7 +21,18 @@ from mmx.detect.host import Host
 from mmx.errors import EX_OK, PermissionsError, UnavailableError
 from mmx.settings.endpoint import ChildEndpoint
 from mmx.tools.arguments import Parser
-from mmx.tools.install_host import SETTINGS, SYSTEMCTL, facts_of, install_steps, program, uninstall_steps
+from mmx.tools.install_host import (
+    SETTINGS,
+    SYSTEMCTL,
+    Facts,
+    account_steps,
+    facts_of,
+    install_steps,
+    program,
+    root_option,
+    uninstall_steps,
+)
+from mmx.tools.install_package import is_packaged, join_steps, notes, refuse_another
 from mmx.tools.install_postfix import (
     MILTER,
     SAVED,
@@ -31,7 +43,7 @@ from mmx.tools.install_postfix import (
     restore_steps,
     still_used,
 )
-from mmx.tools.install_steps import Target, carry_out
+from mmx.tools.install_steps import Step, Target, carry_out
 
 _TOLD: Final = {
     "install": "Make mmx a service of this host, and with --postfix the milter of its Postfix.",
@@ -41,6 +53,7 @@ _EXAMPLES: Final = {
     "install": (
         ("mmx install --dry-run", "what it would do, with the text of each file; needs no root"),
         ("mmx install --postfix", "make mmx, which runs already, Postfix's milter"),
+        ("mmx install --groups", "after another milter was installed: let mmx use its socket"),
     ),
     "uninstall": (
         ("mmx uninstall --postfix", "give Postfix its former milters back, then remove the service"),
@@ -78,11 +91,18 @@ def parser(verb: str) -> Parser:
     """The options."""
     made = Parser(verb, _TOLD[verb], _EXAMPLES[verb])
     made.add_argument("-n", "--dry-run", action="store_true", help="say what would be done, and do nothing")
-    made.add_argument(
+    what = made.add_mutually_exclusive_group()
+    what.add_argument(
         "--postfix",
         action="store_true",
         help="make mmx Postfix's milter" if verb == "install" else "give Postfix its former milters back",
     )
+    if verb == "install":
+        what.add_argument(
+            "--groups",
+            action="store_true",
+            help="only make the user mmx a member of the group of each milter that is there",
+        )
     made.add_argument(
         "--root", type=Path, default=Path("/"), metavar="DIR", help="the tree of another system"
     )
@@ -95,13 +115,32 @@ def _install(target: Target, options: argparse.Namespace) -> None:
         return
     facts = facts_of(target)
     command = program() if target.is_host else sys.argv[0]
-    carry_out(install_steps(facts, target, command), target, print, dry=options.dry_run)
+    steps = _steps(facts, target, command, only_groups=options.groups)
+    carry_out(steps, target, print, dry=options.dry_run)
+    if is_packaged(target):
+        _tell(*notes(facts, target))
     if target.is_host:
         if not Path(_BUS).exists():
             print(f"there is no {_BUS}: without it mmx cannot ask systemd for the milters; install dbus")
         if target.changed and _is_active(target):
             print("mmx runs with its former units and groups: systemctl restart mmx")
-        print(_NEXT)
+        if not options.groups:
+            print(_NEXT)
+
+
+def _steps(facts: Facts, target: Target, command: str, *, only_groups: bool) -> list[Step]:
+    if is_packaged(target):
+        if target.is_host:
+            refuse_another(command)
+        return join_steps(facts, target)
+    if only_groups:
+        return account_steps(facts, root_option(target))
+    return install_steps(facts, target, command)
+
+
+def _tell(*lines: str) -> None:
+    for line in lines:
+        print(f"mmx: {line}", file=sys.stderr)
 
 
 def _connect(target: Target, *, dry: bool) -> None:
@@ -143,6 +182,9 @@ def _uninstall(target: Target, options: argparse.Namespace) -> None:
             f"Postfix still uses mmx ({', '.join(used)}) and would defer all mail without it: "
             "mmx uninstall --postfix gives it its former milters back"
         )
+    if is_packaged(target):
+        print("the service belongs to the package: apt-get remove mmx takes it away")
+        return
     carry_out(uninstall_steps(target), target, print, dry=options.dry_run)
     print("the user mmx, /etc/mmx and /var/lib/mmx stay; remove them by hand if you want")
 

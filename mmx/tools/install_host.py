@@ -163,17 +163,22 @@ def sysusers_text(facts: Facts) -> str:
     return shipped("systemd/mmx.sysusers") + members
 
 
+def root_option(target: Target) -> tuple[str, ...]:
+    """What systemd's programs are told for a tree."""
+    return () if target.is_host else (f"--root={target.root}",)
+
+
 def install_steps(facts: Facts, target: Target, command: str) -> list[Step]:
     """Everything but Postfix's configuration."""
 
     def text_of(name: str) -> str:
         return adapted(shipped(name), facts, command)
 
-    root = () if target.is_host else (f"--root={target.root}",)
+    root = root_option(target)
     reload = [Command((SYSTEMCTL, "daemon-reload"), when_changed)] if target.is_host else []
     enable = [] if facts.enabled else [Command((*systemctl(target), "enable", *UNITS))]
     return [
-        *_account_steps(facts, root),
+        *account_steps(facts, root),
         WriteFile(SETTINGS, text_of("etc/mmx.yaml"), keep=True),
         WriteFile(TMPFILES, text_of("systemd/mmx.tmpfiles")),
         Command(
@@ -187,7 +192,8 @@ def install_steps(facts: Facts, target: Target, command: str) -> list[Step]:
     ]
 
 
-def _account_steps(facts: Facts, root: tuple[str, ...]) -> list[Step]:
+def account_steps(facts: Facts, root: tuple[str, ...]) -> list[Step]:
+    """Make the user and its memberships."""
     is_complete = USER in facts.users and not facts.missing
     if facts.has_sysusers:
         create = Command(("systemd-sysusers", *root, Path(SYSUSERS).name), lambda _: not is_complete)
@@ -196,9 +202,14 @@ def _account_steps(facts: Facts, root: tuple[str, ...]) -> list[Step]:
     if USER not in facts.users:
         options = ("--system", "--user-group", "--home-dir", "/var/lib/mmx", "--no-create-home")
         steps.append(Command(("useradd", *_long(root), *options, "--shell", "/usr/sbin/nologin", USER)))
-    if facts.missing:
-        steps.append(Command(("usermod", *_long(root), "-aG", ",".join(facts.missing), USER)))
-    return steps
+    return [*steps, *membership_steps(facts, root)]
+
+
+def membership_steps(facts: Facts, root: tuple[str, ...]) -> list[Step]:
+    """Make the user, which exists by then, a member of the groups that it is missing in."""
+    if not facts.missing:
+        return []
+    return [Command(("usermod", *_long(root), "-aG", ",".join(facts.missing), USER))]
 
 
 def _long(root: tuple[str, ...]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from typing import Final
 from mmx.detect.commands import Run
 from mmx.detect.postfix_milters import read_milters
 from mmx.errors import UnavailableError
-from mmx.settings.endpoint import ChildEndpoint, same_place
+from mmx.settings.endpoint import ChildEndpoint, Endpoint, same_place
 from mmx.tools.install_steps import Command, RemoveFile, Step, Target, WriteFile
 
 SAVED: Final = "/etc/mmx/postfix.saved.json"
@@ -100,11 +100,16 @@ def lost(postfix: Postfix, children: Sequence[ChildEndpoint]) -> list[tuple[str,
         if name.rpartition("/")[2] not in LISTS:
             continue
         for entry in _ENTRY.findall(full):
-            text = f"queue_directory = {postfix.queue}\nsmtpd_milters = {entry}\n"
-            meant = [milter.endpoint for milter in read_milters(text.encode(), b"")]
+            meant = _meant(postfix, entry)
             if entry != MILTER and not any(same_place(one, child) for one in meant for child in children):
                 found.append((name, entry))
     return found
+
+
+def _meant(postfix: Postfix, value: str) -> list[Endpoint]:
+    """The endpoints that a list of milters may mean."""
+    text = f"queue_directory = {postfix.queue}\nsmtpd_milters = {value}\n"
+    return [milter.endpoint for milter in read_milters(text.encode(), b"")]
 
 
 def refuse_losses(postfix: Postfix, children: Sequence[ChildEndpoint]) -> None:
@@ -148,8 +153,14 @@ def restore_steps(postfix: Postfix, target: Target, tell: Callable[[str], None])
 
 
 def still_used(postfix: Postfix) -> list[str]:
-    """The parameters that name mmx."""
-    return [name for name, value in postfix.full.items() if MILTER in value.split()]
+    """The parameters that name mmx, in whatever form."""
+    own = _meant(postfix, MILTER)
+    return [
+        name
+        for name, value in postfix.full.items()
+        if name.rpartition("/")[2] in LISTS
+        and any(same_place(one, other) for one in _meant(postfix, value) for other in own)
+    ]
 
 
 def _set(postfix: Postfix, name: str, value: str) -> Command:

@@ -58,17 +58,17 @@ class FakeHost:
         if argv[0] == "systemd-sysusers":
             lines = self.text("/etc/sysusers.d/mmx.conf").splitlines()
             groups = [line.split()[2] for line in lines if line.startswith("m ")]
-            self._add_user(groups)
+            self.add_user(groups)
         elif argv[0] == "useradd":
-            self._add_user([])
+            self.add_user([])
         elif argv[0] == "usermod":
-            self._add_user(argv[-2].split(","))
+            self.add_user(argv[-2].split(","))
         elif argv[0] == "systemd-tmpfiles":
             (self.root / "var/spool/postfix/mmx").mkdir(parents=True, exist_ok=True)
         elif "enable" in argv:
             self.statuses["is-enabled"] = 0
 
-    def _add_user(self, groups: Sequence[str]) -> None:
+    def add_user(self, groups: Sequence[str]) -> None:
         if "mmx:" not in self.text("/etc/passwd"):
             with (self.root / "etc/passwd").open("a") as passwd:
                 passwd.write("mmx:x:998:998::/var/lib/mmx:/usr/sbin/nologin\n")
