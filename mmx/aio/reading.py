@@ -13,6 +13,7 @@ _NONE = Waits()
 
 def read(sessions: Sessions, settings_good: bool) -> Reading:
     """The daemon now; whether the last reload succeeded is not for the sessions to know."""
+    sessions.records.tell()
     waits = waits_of(sessions.open_sessions())
     return Reading(
         version=__version__,

@@ -40,6 +40,7 @@ from mmx.aio.plan import complaints as plan_complaints
 from mmx.aio.plan import make_chain
 from mmx.aio.readiness import Standing
 from mmx.aio.reading import read
+from mmx.aio.records import LINGER
 from mmx.aio.return_watch import ReturnWatch
 from mmx.aio.sessions import Sessions
 from mmx.aio.spool import check_directory
@@ -131,14 +132,14 @@ class Service:
         settings = self._settings
         check_directory(Path(settings.spool_directory))
         chain = await self._make_chain(settings)
-        self._sessions = Sessions(settings, chain, loop=loop, **self._bounds(settings, chain))
+        self._sessions = Sessions(settings, chain, loop=loop, linger=LINGER, **self._bounds(settings, chain))
         self._listeners = Listeners(self._sessions.accept, self._sessions.has_room)
         self._returns = ReturnWatch(self._sessions, settings.limits.max_frame)
         metrics = registry(self._sessions.tally, lambda: read(self._sessions, self._settings_good))
         self._http = HttpServer(routes(standing=self._standing, status=self.status, metrics=metrics), loop)
         self._control = ControlSocket(Steering(self, self._sessions).commands, loop)
         try:
-            log.let_lines_wait(loop.call_soon)
+            log.log_first(self._sessions.records.tell)
             await self._listeners.start(settings)
             self._http.serve(await self._http.open(settings.metrics))
             _log.info("listening on %s", ", ".join(self._listeners.names))
@@ -205,7 +206,7 @@ class Service:
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
         self._notifier.stop_watchdog()
-        log.let_lines_wait(None)
+        log.log_first(None)
         _log.info("stopped")
 
     # Reload.
@@ -270,7 +271,7 @@ class Service:
         if settings.log != self._settings.log:
             level = LogLevel.DEBUG if self._log_is_fixed else settings.log.level
             log.set_up(replace(settings.log, level=level))
-            log.let_lines_wait(asyncio.get_running_loop().call_soon)
+            log.log_first(self._sessions.records.tell)
         self._sessions.slow_watch.start(settings.status.slow_after)
         self._sessions.ledger.follow(settings.held)
         unchanged = settings == self._settings and not changes

@@ -20,6 +20,7 @@ from mmx.aio.ledger import Ledger
 from mmx.aio.observers import Observers
 from mmx.aio.outages import Outages
 from mmx.aio.reach import Reach
+from mmx.aio.records import Records
 from mmx.aio.sidelines import Sidelines
 from mmx.aio.spool import FileSpool, SpoolBudget
 from mmx.aio.stream import Stream
@@ -32,6 +33,7 @@ from mmx.core.action import (
     Loss,
     MessageEnded,
     MessageKept,
+    MessageRecord,
     Note,
     ObservedRecord,
     Ready,
@@ -66,7 +68,7 @@ _LEVELS: Final = logging.getLevelNamesMapping()
 
 class Sessions:
     """The surroundings of every driver. `max_sessions` connections of the MTA are served; those above it, up
-    to `max_connections`, are only answered.
+    to `max_connections`, are only answered. Records of messages wait for `linger` seconds.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Sessions:
         max_sessions: int,
         loop: asyncio.AbstractEventLoop,
         max_connections: int = sys.maxsize,
+        linger: float = 0.0,
     ) -> None:
         self._loop = loop
         self._settings = settings
@@ -99,6 +102,7 @@ class Sessions:
         self.lag = LoopLag(loop)
         self.settings_taken_at = time.time()
         self.history = History(keeps_addresses=settings.status.addresses)
+        self.records = Records(self._message, loop, linger)
         self.outages = Outages(self._throttle)
         self.ledger = Ledger(self._throttle)
         self.slow_watch = SlowWatch(self.open_sessions, self._throttle, loop)
@@ -173,6 +177,7 @@ class Sessions:
         self, settings: Settings, chain: Chain, *, max_sessions: int, max_connections: int = sys.maxsize
     ) -> None:
         """New settings: for new sessions at once, for the others at their next MAIL."""
+        self.records.tell()
         moved = {plan.name: plan.endpoint for plan in chain.everybody}
         for plan in self.chain.everybody:
             if moved.get(plan.name) != plan.endpoint:
@@ -222,6 +227,7 @@ class Sessions:
                 )
         for driver in list(self._drivers):
             driver.close()
+        self.records.tell()
         self.observers.stop()
         self.reach.stop()
         self.sidelines.clear()
@@ -259,10 +265,7 @@ class Sessions:
     def note(self, driver: Driver, note: Note) -> None:
         name = driver.name
         if isinstance(note, MessageEnded):
-            _log.info(MessageLine(note.record))
-            self.tally.message(note.record)
-            self.history.message(note.record, time.time())
-            self.ledger.enter(note.record, self._loop.time())
+            self.records.add(note.record)
             driver.has_served = True
             if self._draining:
                 self._loop.call_soon(driver.close_if_idle)
@@ -280,6 +283,12 @@ class Sessions:
             self.history.failure(note, time.time())
         else:
             self._log_remark(name, note)
+
+    def _message(self, record: MessageRecord, at: float) -> None:
+        _log.info(MessageLine(record, at))
+        self.tally.message(record)
+        self.history.message(record, at)
+        self.ledger.enter(record, self._loop.time())
 
     def _observed(self, record: ObservedRecord) -> None:
         _log.info(observed_line(record))

@@ -38,6 +38,7 @@ def take(
     settings_good: bool,
 ) -> Status:
     """The daemon as it is now."""
+    sessions.records.tell()
     view = sessions.history.view(at)
     open_sessions = tuple(sessions.open_sessions())
     conditions = {child.name: child.when for child in loaded.settings.children}

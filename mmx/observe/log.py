@@ -25,11 +25,13 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final, TextIO
 
-from mmx.observe.gathering import GatheringHandler, Soon
+from mmx.observe.gathering import GatheringHandler
 from mmx.observe.syslog import SYSLOG, SyslogHandler, severity
 from mmx.settings.model import LogFormat, LogLevel, LogSettings, LogTarget
 
@@ -72,12 +74,16 @@ def fields(**values: object) -> str:
 class Line:
     """A line with fields: what happened in a word or two, the fields, and what else is to be told.
 
-    Fields are strings, bytes (escaped in every form), numbers, or None (left out).
+    Fields are strings, bytes (escaped in every form), numbers, or None (left out). `at` is the Unix time at
+    which it happened, if it is told later.
     """
 
-    __slots__ = ("_values", "event", "told")
+    __slots__ = ("_values", "at", "event", "told")
 
-    def __init__(self, event: str, values: Mapping[str, object], told: str = "") -> None:
+    def __init__(
+        self, event: str, values: Mapping[str, object], told: str = "", *, at: float | None = None
+    ) -> None:
+        self.at = at
         self.event = event
         self._values = values
         self.told = told
@@ -112,7 +118,7 @@ def set_up(
     form = settings.format
     if form is LogFormat.PLAIN and is_journal(target, environment):
         form = LogFormat.JOURNAL
-    handler: logging.Handler = GatheringHandler(target, _may_wait)
+    handler: logging.Handler = GatheringHandler(target)
     handler.setFormatter(_FORMATTERS[form]())
     if settings.to is LogTarget.SYSLOG or (settings.to is LogTarget.AUTO and leads_nowhere(target)):
         form = LogFormat.JSON if form is LogFormat.JSON else LogFormat.PLAIN
@@ -127,15 +133,41 @@ def set_up(
     return logger
 
 
-def let_lines_wait(soon: Soon | None) -> None:
-    """Let lines of events of one turn of a loop go out together; None: no longer. After each `set_up`."""
+def log_first(first: Callable[[], None] | None) -> None:
+    """Call something before each line of this thread, for it to log what happened before; None: no longer.
+
+    To be called again after each `set_up`.
+    """
     for handler in logging.getLogger(LOGGER).handlers:
-        if isinstance(handler, GatheringHandler):
-            handler.lend_loop(soon)
+        handler.filters[:] = [] if first is None else [_After(first)]
 
 
-def _may_wait(record: logging.LogRecord) -> bool:
-    return record.levelno <= logging.INFO and isinstance(record.msg, Line)
+@contextmanager
+def together() -> Iterator[None]:
+    """Lines that are logged inside go out in one write."""
+    gathering = [
+        handler for handler in logging.getLogger(LOGGER).handlers if isinstance(handler, GatheringHandler)
+    ]
+    for handler in gathering:
+        handler.begin()
+    try:
+        yield
+    finally:
+        for handler in gathering:
+            handler.end()
+
+
+class _After:
+    """A filter that lets everything pass, behind what comes first."""
+
+    def __init__(self, first: Callable[[], None]) -> None:
+        self._first = first
+        self._thread = threading.get_ident()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.thread == self._thread:
+            self._first()
+        return True
 
 
 def leads_nowhere(stream: TextIO) -> bool:
@@ -191,7 +223,7 @@ class JsonFormatter(BareFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         text, *trace = self.lines(record)
-        stamp = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        stamp = datetime.fromtimestamp(_time_of(record), UTC).isoformat(timespec="milliseconds")
         entry: dict[str, object] = {"time": stamp, "level": record.levelname.lower(), "text": text}
         if isinstance(record.msg, Line):
             if record.msg.event:
@@ -201,6 +233,11 @@ class JsonFormatter(BareFormatter):
         if trace:
             entry["traceback"] = trace
         return json.dumps(entry)
+
+
+def _time_of(record: logging.LogRecord) -> float:
+    at = record.msg.at if isinstance(record.msg, Line) else None
+    return record.created if at is None else at
 
 
 _FORMATTERS: Final = {

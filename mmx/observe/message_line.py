@@ -28,12 +28,12 @@ _WHAT_TO_TRY: Final = {
 
 
 class MessageLine(Line):
-    """The line of one message, made when it is written."""
+    """The line of one message, made when it is written; `at` is the Unix time of its verdict."""
 
     __slots__ = ("_record",)
 
-    def __init__(self, record: MessageRecord) -> None:
-        super().__init__("message", {})
+    def __init__(self, record: MessageRecord, at: float | None = None) -> None:
+        super().__init__("message", {}, at=at)
         self._record = record
 
     def __str__(self) -> str:

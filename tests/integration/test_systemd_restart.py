@@ -37,12 +37,17 @@ def test_restarts_under_load_lose_no_message(host: MailHost) -> None:
     said, _ = source.communicate(timeout=120)
     assert source.returncode == 0, f"{said}\n{host.log()[-3000:]}"
     assert restarts >= 3, "the load was over before the restarts"
-    lines = [line for line in host.log(began).splitlines() if line.startswith("message ")]
-    assert len(lines) == MESSAGES
+    assert eventually(lambda: len(messages(host, began)) == MESSAGES, 10, 0.2)
+    lines = messages(host, began)
     assert all(
         re.search(rf"child\.{name}=(accept|continue)[@/]", line) for line in lines for name in children
     )
     assert eventually(lambda: host.delivered() == before + MESSAGES, 60, 0.2)
+
+
+def messages(host: MailHost, since: str) -> list[str]:
+    """The lines of messages since then."""
+    return [line for line in host.log(since).splitlines() if line.startswith("message ")]
 
 
 def passed(host: MailHost, source: subprocess.Popen[str], count: int) -> bool:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmx.observe.gathering import GatheringHandler
-from mmx.observe.log import Line, escape, fields, set_up
+from mmx.observe.log import Line, escape, fields, set_up, together
 from mmx.observe.syslog import SyslogHandler
 from mmx.settings.model import LogFormat, LogLevel, LogSettings, LogTarget
 
@@ -191,3 +191,20 @@ def test_where_lines_go(tmp_path: Path) -> None:
             assert target_of(LogTarget.AUTO, stream) is GatheringHandler
     os.close(reader)
     os.close(primary)
+
+
+def test_a_line_told_later_has_the_time_of_its_event(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up(LogSettings(format=LogFormat.JSON)).info(Line("message", {}, at=1_000_000_000.25))
+    assert json.loads(capsys.readouterr().err)["time"] == "2001-09-09T01:46:40.250+00:00"
+
+
+def test_lines_logged_together_are_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    writes: list[str] = []
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "write", writes.append)
+    logger = set_up(LogSettings(), stream)
+    with together():
+        logger.info("a")
+        logger.info("b")
+        assert writes == []
+    assert writes == ["info: a\ninfo: b\n"]
