@@ -4,6 +4,7 @@
     mmx --check-config [--quiet]         tell every error and warning in the settings; exit 0 or 78
     mmx --show-config [--json]           print the effective settings, each with where it came from
     mmx --show-config --running          the same of the mmx that runs
+    mmx check                            say what is wrong, and the commands that mend it
     mmx demo [ARGUMENTS]                 see mmx at work with small milters of its own
     mmx explain --client ADDRESS ...     tell which children would see a mail, and why
     mmx status, sessions, trace          see what the mmx that runs does

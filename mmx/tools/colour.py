@@ -31,5 +31,9 @@ class Paint:
         code = {"+": "32", "-": "31", "@": "36"}.get(line[:1])
         return self._with(code, line) if code else line
 
+    def level(self, word: str, text: str) -> str:
+        """A text in the colour of a level: ok, note, warning, error."""
+        return self._with({"ok": "32", "note": "36", "warning": "33"}.get(word, "31"), text)
+
     def _with(self, code: str, text: str) -> str:
         return f"\033[{code}m{text}\033[0m" if self.colours else text

@@ -1,0 +1,100 @@
+"""The host as `mmx check` sees it: everything is looked at once, then judged by pure functions.
+
+`look` is the one impure function; it puts together what the modules check_*_look bring. Each fact that cannot
+be had is a Failure with the reason (mmx.detect.facts), and never ends the check. So every check is a function
+of a HostView, and a test makes a host up.
+
+Every program that is run, and every connection, has a limit of seconds.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from mmx.aio.access import own_account
+from mmx.detect.commands import Run, run
+from mmx.detect.facts import Absence, Failure
+from mmx.detect.host import Host
+from mmx.errors import InvalidValueError, MmxError
+from mmx.observe.status import Status
+from mmx.observe.status_json import from_json
+from mmx.settings.endpoint import Endpoint, parse_endpoint
+from mmx.settings.load import DEFAULT_PATH, Loaded, load_leniently
+from mmx.tools.check_finding import Finding, Kind
+from mmx.tools.check_postfix_look import PostfixView, look_at_postfix
+from mmx.tools.control_client import ask
+
+ROOT: Final = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HostView:
+    """What was seen. `user` is who looked; `systemd`: it runs here."""
+
+    config: Path = DEFAULT_PATH
+    user: str = "root"
+    is_root: bool = True
+    systemd: bool = True
+    postfix: PostfixView | Failure = field(default_factory=PostfixView)
+    loaded: Loaded | Failure = field(default_factory=lambda: Failure("not loaded"))
+    """The settings of the files, with the milters that were found."""
+    daemon: Status | Failure = field(default_factory=lambda: Failure("not asked"))
+    """What the mmx that runs tells of itself."""
+
+    @property
+    def listeners(self) -> tuple[Endpoint, ...]:
+        """Where mmx listens: as it says itself, else as the settings say."""
+        if isinstance(self.loaded, Failure):
+            named = {}
+        else:
+            named = {listener.name: listener.endpoint for listener in self.loaded.settings.listeners}
+        if isinstance(self.daemon, Failure):
+            return tuple(named.values())
+        return tuple(filter(None, (named.get(name) or _endpoint(name) for name in self.daemon.listeners)))
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A pure function of what was seen, and the kinds of findings that it can come to, beside good ones."""
+
+    kinds: tuple[Kind, ...]
+    look: Callable[[HostView], Iterator[Finding]]
+
+
+def look(config: Path, postfix: Path | None = None, runner: Run = run) -> HostView:
+    """Look at this host. `postfix`: the directory of main.cf, if not the usual one."""
+    account = own_account()
+    seen = HostView(
+        config=config,
+        user=account.name,
+        is_root=account.uid == ROOT,
+        systemd=Path("/run/systemd/system").is_dir(),
+        loaded=_settings(config),
+        daemon=_daemon(config),
+    )
+    return replace(seen, postfix=look_at_postfix(runner, postfix, seen.listeners, is_root=seen.is_root))
+
+
+def _settings(config: Path) -> Loaded | Failure:
+    try:
+        return Host().load(config)
+    except MmxError as error:
+        return Failure(str(error))
+
+
+def _daemon(config: Path) -> Status | Failure:
+    path = load_leniently(config).control_socket
+    if path is None:
+        return Absence("its settings say `control_socket: null`")
+    try:
+        return from_json(ask(path, {"do": "status"}))
+    except MmxError as error:
+        return Failure(str(error))
+
+
+def _endpoint(text: str) -> Endpoint | None:
+    try:
+        return parse_endpoint(text)
+    except InvalidValueError:
+        return None

@@ -1,0 +1,18 @@
+"""Every check of `mmx check`, on the way from Postfix to the last child."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from mmx.tools import check_postfix
+from mmx.tools.check_finding import Finding, Kind
+from mmx.tools.check_host import Check, HostView
+
+CHECKS: Final[tuple[Check, ...]] = (*check_postfix.CHECKS,)
+KINDS: Final[tuple[Kind, ...]] = tuple(dict.fromkeys(kind for check in CHECKS for kind in check.kinds))
+"""Every kind of finding, in the order of the checks."""
+
+
+def examine(view: HostView) -> Iterator[Finding]:
+    """All findings."""
+    for check in CHECKS:
+        yield from check.look(view)

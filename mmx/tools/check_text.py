@@ -1,0 +1,82 @@
+"""Findings as text and as JSON.
+
+What is good takes one line. Below anything else stand why it matters and the commands, each on a line of its
+own without anything around it, so that it can be copied.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from mmx.observe.log import escape
+from mmx.observe.wording import plural
+from mmx.tools.check_finding import Finding, Level
+from mmx.tools.colour import Paint
+
+_WIDTH: Final = max(len(level.word) for level in Level)
+_INDENT: Final = " " * (_WIDTH + 2)
+_NAMES: Final = {"mmx": "mmx", "postfix": "Postfix"}
+"""Headings of areas that are not their name with a capital."""
+_LONGEST: Final = 2000
+"""Characters of a text that came from files or programs."""
+
+
+def report(findings: Sequence[Finding], least: Level, paint: Paint) -> Iterator[str]:
+    """The lines for those of at least this level, and a summary of all."""
+    area = ""
+    for finding in findings:
+        if finding.level < least:
+            continue
+        if finding.area != area:
+            if area:
+                yield ""
+            area = finding.area
+            yield paint.bold(_NAMES.get(area, area.capitalize()))
+        yield from _lines(finding, paint)
+    if area:
+        yield ""
+    yield summary(findings)
+
+
+def _lines(finding: Finding, paint: Paint) -> Iterator[str]:
+    word = paint.level(finding.level.word, finding.level.word.ljust(_WIDTH))
+    yield f"{word}  {_plain(finding.subject)}: {_plain(finding.seen)}"
+    if finding.level is Level.OK:
+        return
+    yield f"{_INDENT}{paint.dim(finding.why)}"
+    for command in finding.commands:
+        yield f"{_INDENT}    {_plain(command)}"
+
+
+def summary(findings: Sequence[Finding]) -> str:
+    """How many there are of each level, the gravest first."""
+    counts = Counter(finding.level for finding in findings)
+    blind = sum(finding.unseen for finding in findings)
+    words = [
+        plural(counts[level], level.word) if level is not Level.OK else f"{counts[level]} ok"
+        for level in reversed(Level)
+        if counts[level]
+    ]
+    if blind:
+        words.append(f"{blind} could not be seen")
+    return ", ".join(words).replace("\u202f", " ") or "nothing was looked at"
+
+
+def as_json(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """A list of objects, one a finding, all of them."""
+    return [
+        {
+            "level": finding.level.word,
+            "name": finding.name,
+            "subject": finding.subject,
+            "seen": finding.seen,
+            "why": finding.why,
+            "commands": list(finding.commands),
+            "unseen": finding.unseen,
+        }
+        for finding in findings
+    ]
+
+
+def _plain(text: str) -> str:
+    return escape(text, _LONGEST)

@@ -1,0 +1,83 @@
+"""Made-up hosts for the checks of `mmx check`: one on which all is well, and changes to it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from mmx.observe.status import Status
+from mmx.settings.load import Loaded
+from mmx.settings.model import ChildSettings, Settings
+from mmx.tools.check_finding import Finding
+from mmx.tools.check_host import HostView
+from mmx.tools.check_postfix_look import PARAMETERS, PostfixView, Service
+from mmx.tools.check_postfix_reach import Reached
+from mmx.tools.check_table import examine
+
+SOCKET = "unix:/var/spool/postfix/mmx/mmx.sock"
+POSTFIX_SAYS = {
+    "smtpd_milters": "unix:mmx/mmx.sock",
+    "non_smtpd_milters": "unix:mmx/mmx.sock",
+    "milter_default_action": "tempfail",
+    "milter_protocol": "6",
+    "milter_connect_timeout": "30s",
+    "milter_command_timeout": "30s",
+    "milter_content_timeout": "300s",
+    "milter_connect_macros": "j {daemon_name} {daemon_addr} v _",
+    "milter_helo_macros": "{tls_version} {cipher} {cipher_bits} {cert_subject} {cert_issuer}",
+    "milter_mail_macros": "i {auth_type} {auth_authen} {auth_author} {mail_addr} {mail_host} {mail_mailer}",
+    "milter_rcpt_macros": "i {rcpt_addr} {rcpt_host} {rcpt_mailer}",
+    "milter_data_macros": "i",
+    "milter_end_of_header_macros": "i",
+    "milter_end_of_data_macros": "i",
+    "mynetworks": "127.0.0.0/8 [::1]/128",
+    "mynetworks_style": "host",
+    "smtpd_relay_restrictions": "permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination",
+    "mail_version": "3.7.11",
+    "mail_owner": "postfix",
+    "queue_directory": "/var/spool/postfix",
+    "compatibility_level": "3.6",
+}
+SERVICES = (
+    Service("smtp/inet", "smtpd", chroot=True),
+    Service("submission/inet", "smtpd", chroot=True),
+    Service("cleanup/unix", "cleanup", chroot=True),
+)
+
+
+def postfix(
+    main: Mapping[str, str] | None = None,
+    master: Mapping[str, str] | None = None,
+    services: tuple[Service, ...] = SERVICES,
+) -> PostfixView:
+    """A Postfix that is right but for what main.cf and the overrides of master.cf say here."""
+    values = dict.fromkeys(PARAMETERS, "") | POSTFIX_SAYS | dict(main or {})
+    chosen = {name: values[name] for name in ("smtpd_milters", "non_smtpd_milters")} | dict(main or {})
+    overrides = dict(master or {})
+    return PostfixView(
+        main=chosen,
+        full=values,
+        master=overrides,
+        full_master=overrides,
+        services=services,
+        reached={SOCKET: Reached(0)},
+    )
+
+
+def host(
+    main: Mapping[str, str] | None = None,
+    master: Mapping[str, str] | None = None,
+    *,
+    children: Iterable[ChildSettings] = (),
+    settings: Settings | None = None,
+) -> HostView:
+    """A host with such a Postfix, and these children of mmx."""
+    chosen = replace(settings or Settings(), children=tuple(children))
+    return HostView(
+        postfix=postfix(main, master),
+        loaded=Loaded(chosen, {}),
+        daemon=Status(at=2.0, started=1.0, version="0", listeners=(SOCKET,)),
+    )
+
+
+def found(view: HostView, name: str) -> list[Finding]:
+    """The findings of this name, of all checks."""
+    return [finding for finding in examine(view) if finding.name == name]

@@ -1,0 +1,37 @@
+"""What is seen of a host."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from mmx.detect.facts import Absence, Failure
+from mmx.observe.status import Status
+from mmx.settings.endpoint import InetEndpoint, UnixEndpoint
+from mmx.settings.load import Loaded
+from mmx.settings.model import Listener, Settings
+from mmx.tools.check_host import look
+from tests.tools.check_hosts import host
+
+PLACE = UnixEndpoint("/run/a.sock")
+
+
+def test_listeners_are_those_of_the_daemon() -> None:
+    loaded = Loaded(Settings(listeners=(Listener("submission", PLACE),)), {})
+    view = replace(host(), loaded=loaded)
+    running = Status(at=2.0, started=1.0, version="0", listeners=("inet:127.0.0.1:1", "submission", "other"))
+    assert replace(view, daemon=running).listeners == (InetEndpoint("127.0.0.1", 1), PLACE)
+    assert replace(view, daemon=Failure("no")).listeners == (PLACE,)
+    assert replace(view, daemon=Failure("no"), loaded=Failure("no")).listeners == ()
+
+
+def test_what_cannot_be_had_has_a_reason(tmp_path: Path) -> None:
+    settings = tmp_path / "mmx.yaml"
+    view = look(settings)
+    assert isinstance(view.loaded, Failure)
+    assert "cannot be read" in view.loaded.reason
+    settings.write_text(f"detect: no\ncontrol_socket: {tmp_path}/control.sock\n")
+    view = look(settings)
+    assert isinstance(view.loaded, Loaded)
+    assert isinstance(view.daemon, Failure)
+    assert "there is no control socket" in view.daemon.reason
+    settings.write_text("detect: no\ncontrol_socket: null\n")
+    assert isinstance(look(settings).daemon, Absence)
