@@ -27,9 +27,11 @@ from mmx.settings.dns_zone import parse_dns_zone
 from mmx.settings.load import DEFAULT_PATH, Loader
 from mmx.settings.model import Settings
 from mmx.tools.arguments import Parser
-from mmx.tools.explain_mail import UNKNOWN_NAME, Mail, Message, parse_message, unsent
+from mmx.tools.explain_mail import Mail, unsent
 from mmx.tools.explain_play import LookUpNow, Play
 from mmx.tools.explain_text import explained, json_of, text_of
+from mmx.tools.mail_file import Message, parse_message
+from mmx.tools.mta_macros import UNKNOWN
 
 _STDIN: Final = "-"
 _EXAMPLES: Final = (
@@ -77,7 +79,7 @@ def parser(verb: str) -> Parser:
     add = made.add_argument
     add("-c", "--config", type=Path, default=DEFAULT_PATH, metavar="FILE", help="the settings file")
     add("--client", required=True, metavar="ADDRESS", help="IP address of the client, unix or unknown")
-    add("--name", default=UNKNOWN_NAME, help="the client's verified name (default: %(default)s)")
+    add("--name", default=UNKNOWN, help="the client's verified name (default: %(default)s)")
     add("--port", type=int, default=25025, help="the client's port")
     add("--helo", metavar="NAME", help="what it says in EHLO")
     add("--from", dest="sender", metavar="ADDRESS", help='the sender; "" for none')

@@ -1,4 +1,4 @@
-"""The mail that is explained: what may be said of it, how a message file is read, which frames come of it."""
+"""The mail that is explained: what may be said of it, which frames come of it."""
 
 from typing import Any
 
@@ -6,36 +6,12 @@ import pytest
 
 from mmx.core.plan import POSTFIX_MACROS
 from mmx.errors import InvalidValueError
-from mmx.tools.explain_mail import Mail, Message, address_of, parse_message, steps, unsent
+from mmx.tools.explain_mail import Mail, steps, unsent
+from mmx.tools.mail_file import Message
 from mmx.wire import command, option, payload
 from mmx.wire.framing import CODE, DATA, MAX_DATA
 
 MESSAGE = Message(((b"Subject", b" x"),), b"body\r\n")
-
-
-@pytest.mark.parametrize(
-    ("text", "headers", "body"),
-    [
-        (b"", (), b""),
-        (b"\nbody\n", (), b"body\r\n"),
-        (b"Subject: x\n\nbody\n", ((b"Subject", b" x"),), b"body\r\n"),
-        (b"Subject: x\r\n\r\nbody\r\n\r\n", ((b"Subject", b" x"),), b"body\r\n\r\n"),
-        (b"From a@b Mon\nTo:y\nSubject : x\n", ((b"To", b"y"), (b"Subject", b" x")), b""),
-        (b"A: 1\n 2\n\t3\nB: 4\n\n", ((b"A", b" 1\n 2\n\t3"), (b"B", b" 4")), b""),
-        (b"A: 1\nno header\nB: 4\n", ((b"A", b" 1"),), b"no header\r\nB: 4\r\n"),
-        (b" folded first\n", (), b" folded first\r\n"),
-        (b"A: 1", ((b"A", b" 1"),), b""),
-    ],
-)
-def test_message_files(text: bytes, headers: tuple[tuple[bytes, bytes], ...], body: bytes) -> None:
-    assert parse_message(text) == Message(headers, body)
-
-
-@pytest.mark.parametrize(
-    ("text", "address"), [("a@b", b"<a@b>"), ("<a@b>", b"<a@b>"), ("", b"<>"), ("<>", b"<>")]
-)
-def test_addresses_have_brackets(text: str, address: bytes) -> None:
-    assert address_of(text) == address
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from mmx.core.joints import All, Named, Not, Part
 from mmx.core.message_tests import Addresses, Authenticated, Header, Helo, Recipient, Sender, SizeAbove
 from mmx.core.patterns import Patterns
 from mmx.core.plan import After, Chain, ChildPlan, ObservedPlan
-from mmx.tools.explain_mail import Mail, Message
+from mmx.tools.explain_mail import Mail
 from mmx.tools.explain_play import Outcome, Play
+from mmx.tools.mail_file import Message
 
 DIAL_UP = "dsl-7-33.example.net"
 MAIL = Mail(
