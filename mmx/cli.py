@@ -9,6 +9,7 @@
     mmx explain --client ADDRESS ...     tell which children would see a mail, and why
     mmx status, sessions, trace          see what the mmx that runs does
     mmx reload, disable, enable, drain   change what it does
+    mmx completion SHELL                 print what a shell needs to complete command lines
     mmx install [--dry-run] [--postfix]  make mmx a service of this host; `mmx uninstall` undoes it
 
 Exit codes are those of sysexits.h (mmx.errors); 0 when all is well. What is asked for goes to standard
@@ -23,16 +24,23 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Final
 
 from mmx import __version__
 from mmx.detect.host import Host
-from mmx.errors import EX_INTERRUPTED, EX_OK, EX_SOFTWARE, EX_USAGE, MmxError
+from mmx.errors import EX_INTERRUPTED, EX_OK, EX_SOFTWARE, MmxError
 from mmx.observe.log import LOGGER, set_up
 from mmx.settings.load import DEFAULT_PATH, Loaded, Loader
 from mmx.settings.model import LogLevel
 from mmx.settings.show import show, show_json
+from mmx.tools.arguments import Parser
 from mmx.tools.verbs import VERBS
+
+_EXAMPLES: Final = (
+    ("mmx --check-config", "what is wrong in the settings, and which milters are in the chain"),
+    ("mmx --show-config --json", "the settings in force and where each comes from, for programs"),
+    ("mmx status", "how the mmx that runs and its children do"),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,17 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _close_output()
 
 
-class _Parser(argparse.ArgumentParser):
-    """Argparse, with the exit code that sysexits.h has for a wrong command line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(EX_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
-
-
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """The options of mmx itself, and its verbs."""
-    parser = _Parser(prog="mmx", description="A milter multiplexer for Postfix.", allow_abbrev=False)
+    parser = Parser("", "A milter multiplexer for Postfix.", _EXAMPLES)
     parser.add_argument("--version", action="version", version=f"mmx {__version__}")
     parser.add_argument(
         *("-c", "--config"),
@@ -100,7 +100,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="log everything, as log.level debug does"
     )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=argparse.ArgumentParser)
     # What follows a command is for the command to understand, --help too.
     for verb in VERBS:
         commands.add_parser(verb.name, help=verb.told, add_help=False)

@@ -92,9 +92,12 @@ def ask(
     on_event: Callable[[Any], None] = lambda _: None,
     *,
     waits: bool = False,
+    within: float = ANSWER_TIME,
 ) -> Any:
-    """The result of a request, after its events; raises MmxError. `waits`: it may take its time."""
-    with _connect(path) as connection, connection.makefile("rb") as lines:
+    """The result of a request, after its events; raises MmxError. `waits`: it may take its time, else it has
+    so many seconds.
+    """
+    with _connect(path, within) as connection, connection.makefile("rb") as lines:
         hello = _read(path, lines)
         if hello.get("protocol") != PROTOCOL:
             raise UnavailableError(_other_version(path, hello))
@@ -114,9 +117,9 @@ def ask(
                 raise _refusal(line)
 
 
-def _connect(path: str) -> socket.socket:
+def _connect(path: str, within: float) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(ANSWER_TIME)
+    connection.settimeout(within)
     try:
         connection.connect(path)
     except OSError as error:

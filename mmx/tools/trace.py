@@ -52,7 +52,7 @@ def parser(verb: str) -> Parser:
     made = parser_for_daemon(verb, _TEXT, _EXAMPLES, _MORE)
     made.add_argument("--client", metavar="NET", help="only clients of this address or network")
     made.add_argument("--queue-id", metavar="ID", help="only the message with this queue id")
-    made.add_argument("--child", metavar="NAME", help="of the children only this one")
+    made.add_argument("--child", metavar="CHILD", help="of the children only this one")
     made.add_argument("--count", type=int, metavar="N", help="end after N messages")
     made.add_argument("--json", action="store_true", help="one JSON object a line, with the bytes in base64")
     made.add_argument(

@@ -52,4 +52,5 @@ VERBS: Final = (
     Verb("demo", "see mmx at work with small milters of its own", "mmx.tools.demo", with_settings=False),
     Verb("install", "make mmx a service of this host", "mmx.tools.install", with_settings=False),
     Verb("uninstall", "undo what install did", "mmx.tools.install", with_settings=False),
+    Verb("completion", "print what a shell needs to complete command lines", "mmx.tools.completion"),
 )

@@ -1,6 +1,7 @@
 """The table of verbs."""
 
 import shlex
+from itertools import takewhile
 
 import pytest
 
@@ -25,7 +26,9 @@ def test_help_names_the_verb_and_two_examples(verb: Verb) -> None:
 @EVERY
 def test_examples_are_valid(verb: Verb) -> None:
     for line, _ in verb.parser.examples:
-        words = shlex.split(line.partition("&&")[0].partition(" <")[0].partition(" |")[0])
+        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        words = list(takewhile(lambda word: not set(word) <= set("();<>|&"), lexer))
         verb.parser.parse_args(words[2:])
 
 
