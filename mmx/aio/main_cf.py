@@ -26,7 +26,7 @@ TIME_LIMIT: Final = 5.0
 """Seconds that postconf may take."""
 
 NETWORKS: Final = "mynetworks"
-_PARAMETERS: Final = {
+MACRO_LISTS: Final = {
     "milter_connect_macros": option.STAGE_CONNECT,
     "milter_helo_macros": option.STAGE_HELO,
     "milter_mail_macros": option.STAGE_MAIL,
@@ -35,6 +35,7 @@ _PARAMETERS: Final = {
     "milter_end_of_header_macros": option.STAGE_EOH,
     "milter_end_of_data_macros": option.STAGE_EOM,
 }
+"""The parameters with a list of macros, and the stage that each is for."""
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def _ask(postconf: str, within: float) -> MainCf:
     """In a thread of its own: a pipe that something left open stays with it, and not with the event loop."""
     try:
         answer = subprocess.run(  # noqa: S603 - a fixed program with fixed arguments
-            [postconf, "-x", *_PARAMETERS, NETWORKS],
+            [postconf, "-x", *MACRO_LISTS, NETWORKS],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -80,8 +81,8 @@ def parse(output: bytes) -> MainCf:
         parameter, equals, value = line.partition(b"=")
         name = parameter.strip().decode("ascii", "replace")
         words = tuple(value.replace(b",", b" ").split())
-        if equals and name in _PARAMETERS:
-            lists[_PARAMETERS[name]] = words
+        if equals and name in MACRO_LISTS:
+            lists[MACRO_LISTS[name]] = words
         elif equals and name == NETWORKS:
             local = parse_networks([word.decode("ascii", "replace") for word in words])
     return MainCf({**POSTFIX_MACROS, **lists}, local)

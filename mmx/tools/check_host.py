@@ -19,7 +19,7 @@ from mmx.detect.host import Host
 from mmx.errors import InvalidValueError, MmxError
 from mmx.observe.status import Status
 from mmx.observe.status_json import from_json
-from mmx.settings.endpoint import Endpoint, parse_endpoint
+from mmx.settings.endpoint import Endpoint, InetEndpoint, UnixEndpoint, parse_endpoint
 from mmx.settings.load import DEFAULT_PATH, Loaded, load_leniently
 from mmx.tools.check_finding import Finding, Kind
 from mmx.tools.check_postfix_look import PostfixView, look_at_postfix
@@ -52,6 +52,18 @@ class HostView:
         if isinstance(self.daemon, Failure):
             return tuple(named.values())
         return tuple(filter(None, (named.get(name) or _endpoint(name) for name in self.daemon.listeners)))
+
+    @property
+    def children(self) -> tuple[tuple[str, Endpoint], ...]:
+        """Names and places of the children that mmx asks, those that observe too."""
+        if isinstance(self.loaded, Failure):
+            return ()
+        settings = self.loaded.settings
+        return tuple(
+            (child.name, child.endpoint)
+            for child in (*settings.chain, *settings.observed)
+            if isinstance(child.endpoint, UnixEndpoint | InetEndpoint)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,13 @@ gives every value that holds for some service of a daemon, each with the command
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from mmx.aio.main_cf import MACRO_LISTS
 from mmx.detect.collector import POSTCONF
 from mmx.detect.commands import Answer, Run
 from mmx.detect.facts import Absence, Failure
@@ -21,16 +23,17 @@ POSTFIX: Final = "/usr/sbin/postfix"
 LIMIT: Final = 10.0
 """Seconds that each command may take."""
 
-_STAGES: Final = ("connect", "helo", "mail", "rcpt", "data", "end_of_header", "end_of_data")
-MACROS: Final = tuple(f"milter_{stage}_macros" for stage in _STAGES)
 PARAMETERS: Final = (
     *("smtpd_milters", "non_smtpd_milters", "smtpd_milter_maps", "internal_mail_filter_classes"),
     *("milter_default_action", "milter_protocol"),
     *("milter_connect_timeout", "milter_command_timeout", "milter_content_timeout"),
-    *MACROS,
+    *MACRO_LISTS,
+    "milter_macro_v",
     *("mynetworks", "mynetworks_style", "smtpd_relay_restrictions", "smtpd_recipient_restrictions"),
     *("mail_version", "mail_owner", "queue_directory", "compatibility_level", "multi_instance_directories"),
 )
+
+_BLANKS: Final = re.compile(r"[\s,]+")
 
 Values = Mapping[str, str]
 
@@ -95,13 +98,9 @@ class PostfixView:
     def value(self, parameter: str) -> str:
         return self.full.get(parameter, "")
 
-    def of(self, daemon: str) -> tuple[Service, ...]:
-        """The services that this daemon serves."""
-        return tuple(service for service in self.services if service.daemon == daemon)
-
-    def places(self, parameter: str, daemon: str = "smtpd") -> Iterator[Place]:
-        """Every value that holds for a service of this daemon; main.cf's first, if it holds for any."""
-        services = self.of(daemon)
+    def places(self, parameter: str, *daemons: str) -> Iterator[Place]:
+        """Every value that holds for a service of these daemons; main.cf's first, if it holds for any."""
+        services = tuple(one for one in self.services if one.daemon in daemons)
         plain = tuple(one for one in services if f"{one.key}/{parameter}" not in self.master)
         if plain:
             yield Place(parameter, "", self.main.get(parameter), self.value(parameter), plain)
@@ -114,7 +113,9 @@ class PostfixView:
     def set(self, place: Place, value: str) -> tuple[str, ...]:
         """The commands that give a parameter this value there."""
         if place.override:
-            change = shell(*self._postconf, "-P", f"{place.override}/{place.parameter}={value}")
+            # Blanks are refused there.
+            plain = _BLANKS.sub(",", value).replace("{,", "{").replace(",}", "}")
+            change = shell(*self._postconf, "-P", f"{place.override}/{place.parameter}={plain}")
         else:
             change = shell(*self._postconf, "-e", f"{place.parameter}={value}")
         return (change, *self.reload)

@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from typing import Final
 
-from mmx.tools import check_postfix
+from mmx.tools import check_postfix, check_postfix_lists
 from mmx.tools.check_finding import Finding, Kind
 from mmx.tools.check_host import Check, HostView
 
-CHECKS: Final[tuple[Check, ...]] = (*check_postfix.CHECKS,)
+CHECKS: Final[tuple[Check, ...]] = (
+    *check_postfix.CHECKS,
+    *check_postfix_lists.CHECKS,
+)
 KINDS: Final[tuple[Kind, ...]] = tuple(dict.fromkeys(kind for check in CHECKS for kind in check.kinds))
 """Every kind of finding, in the order of the checks."""
 

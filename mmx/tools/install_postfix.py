@@ -29,7 +29,8 @@ PARAMETERS: Final = (*LISTS, ACTION)
 POSTCONF: Final = "/usr/sbin/postconf"
 POSTFIX: Final = "/usr/sbin/postfix"
 _LIMIT: Final = 20.0
-_ENTRY: Final = re.compile(r"\{[^}]*\}|[^\s,{}]+")
+ENTRY: Final = re.compile(r"\{[^}]*\}|[^\s,{}]+")
+"""One milter of a list, with its braces if it has settings of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def lost(postfix: Postfix, children: Sequence[ChildEndpoint]) -> list[tuple[str,
     for name, full in postfix.full.items():
         if name.rpartition("/")[2] not in LISTS:
             continue
-        for entry in _ENTRY.findall(full):
+        for entry in ENTRY.findall(full):
             meant = _meant(postfix, entry)
             if entry != MILTER and not any(same_place(one, child) for one in meant for child in children):
                 found.append((name, entry))

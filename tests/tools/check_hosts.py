@@ -1,5 +1,6 @@
 """Made-up hosts for the checks of `mmx check`: one on which all is well, and changes to it."""
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -81,3 +82,32 @@ def host(
 def found(view: HostView, name: str) -> list[Finding]:
     """The findings of this name, of all checks."""
     return [finding for finding in examine(view) if finding.name == name]
+
+
+def pasted(view: HostView, finding: Finding) -> HostView:
+    """The host after the commands of a finding: postconf, with the forms that mmx uses."""
+    for command in finding.commands:
+        program, *words = shlex.split(command)
+        if program == "postconf":
+            assert isinstance(view.postfix, PostfixView)
+            view = replace(view, postfix=_postconf(view.postfix, *words))
+    return view
+
+
+def _postconf(seen: PostfixView, option: str, text: str) -> PostfixView:
+    name, _, value = text.partition("=")
+    if option == "-e":
+        return replace(seen, main={**seen.main, name: value}, full={**seen.full, name: value})
+    if option == "-X":
+        main = {key: old for key, old in seen.main.items() if key != name}
+        return replace(seen, main=main, full={**seen.full, name: POSTFIX_SAYS.get(name, "")})
+    if option == "-P":
+        assert " " not in value, "postconf: fatal: -Pe does not accept whitespace in parameter value"
+        return replace(
+            seen, master={**seen.master, name: value}, full_master={**seen.full_master, name: value}
+        )
+    assert option == "-F"
+    key, _, field = name.rpartition("/")
+    assert (field, value) == ("chroot", "n")
+    services = (replace(one, chroot=one.chroot and one.key != key) for one in seen.services)
+    return replace(seen, services=tuple(services))

@@ -46,12 +46,15 @@ def test_what_is_told(postconf: Path) -> None:
     assert view.remarks == ("/etc/postfix/main.cf: unused parameter: a=b",)
     assert view.running is False
     assert view.reload == ()
-    smtp, submission = view.of("smtpd")
-    assert list(view.places("smtpd_milters")) == [
+    smtp, submission, cleanup = view.services
+    assert list(view.places("smtpd_milters", "smtpd")) == [
         Place("smtpd_milters", "", None, "unix:b", (smtp,)),
         Place("smtpd_milters", "submission/inet", "$a", "unix:a", (submission,)),
     ]
-    assert [str(place) for place in view.places("smtpd_milters")] == [
+    assert [place.services for place in view.places("milter_protocol", "smtpd", "cleanup")] == [
+        (smtp, submission, cleanup)
+    ]
+    assert [str(place) for place in view.places("smtpd_milters", "smtpd")] == [
         "main.cf: smtpd_milters",
         "master.cf: submission/inet/smtpd_milters",
     ]
@@ -90,7 +93,7 @@ def test_the_chroot_of_a_service() -> None:
 
 def test_commands() -> None:
     view = postfix(master={"submission/inet/smtpd_milters": "unix:a"})
-    main, override = view.places("smtpd_milters")
+    main, override = view.places("smtpd_milters", "smtpd")
     assert view.set(main, "a b") == ("postconf -e 'smtpd_milters=a b'", "postfix reload")
     assert view.set(override, "c") == ("postconf -P submission/inet/smtpd_milters=c", "postfix reload")
     assert view.unset("x") == ("postconf -X x", "postfix reload")
