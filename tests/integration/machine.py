@@ -1,8 +1,9 @@
 """A whole host of its own: a real systemd, pid 1 of its namespaces, on a volatile copy of this root.
 
 The scripts in lab/ do the work (they need root, cgroup2 and overlayfs); lab/pre-boot makes it a Debian mail
-host with eight milters and mmx below /opt/mmx. Its network has nothing but a loopback of its own: a
-connection from a test is made by a thread that enters that network, and stays in it.
+host with eight milters and, if wanted, mmx below /opt/mmx. What is in `share` is in both worlds. Its network
+has nothing but a loopback of its own: a connection from a test is made by a thread that enters that network,
+and stays in it.
 """
 
 import ctypes
@@ -53,15 +54,16 @@ def require_python() -> None:
 
 
 class Machine:
-    """Context manager: the booted host."""
+    """Context manager: the booted host; `with_mmx`: this checkout of mmx is below /opt/mmx."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_mmx: bool = True) -> None:
         # Not in /tmp: systemd empties that at boot.
         self.directory = Path(tempfile.mkdtemp(prefix="mmx-lab-", dir="/var/tmp"))
+        self.share = self.directory / "share"
         self._environment = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "LAB": str(self.directory),
-            "MMX_SOURCE": str(SOURCE),
+            "MMX_SOURCE": str(SOURCE) if with_mmx else "",
             "MMX_SITE": str(Path(yaml.__file__).parent.parent),
             "MMX_PYTHON": os.path.realpath(PYTHON),
         }
@@ -200,18 +202,14 @@ class Look:
 class MailHost(Machine):
     """The machine with mmx installed as a service. `installed` holds what the steps of it printed."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, with_mmx: bool = True) -> None:
+        super().__init__(with_mmx=with_mmx)
         self.installed: dict[str, str] = {}
         self.before_install: list[str] = []
 
     def install(self, former: str) -> None:
         """Install and start mmx, then connect Postfix, whose milters were `former`."""
-        self.run(
-            f"postconf -e smtpd_milters={former}; postconf -M 10025/inet='10025 inet n - y - - smtpd'; "
-            f"postconf -P 10025/inet/smtpd_milters={former}; "
-            "postconf -M 10026/inet='10026 inet n - y - - smtpd'; postconf -P 10026/inet/smtpd_milters="
-        )
+        self.give_postfix(former)
         self.start_rspamd()
         self.installed["dry run"] = self.run("mmx install --dry-run")
         self.before_install = self.run("find /etc /var/spool/postfix -name '*mmx*'").split()
@@ -219,6 +217,14 @@ class MailHost(Machine):
         self.installed["again"] = self.run("mmx install")
         self.run("systemctl start mmx")
         self.installed["postfix"] = self.run("mmx install --postfix")
+
+    def give_postfix(self, former: str) -> None:
+        """Milters of its own, as before mmx: in main.cf, and in a service; another service has none."""
+        self.run(
+            f"postconf -e smtpd_milters={former}; postconf -M 10025/inet='10025 inet n - y - - smtpd'; "
+            f"postconf -P 10025/inet/smtpd_milters={former}; "
+            "postconf -M 10026/inet='10026 inet n - y - - smtpd'; postconf -P 10026/inet/smtpd_milters="
+        )
 
     def log(self, since: str = "") -> str:
         """What mmx has logged, behind a cursor of `mark`."""

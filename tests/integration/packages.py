@@ -18,6 +18,10 @@ REAL_MILTERS = (
     "opendkim", "opendkim-tools", "opendmarc", "clamav-milter", "clamav-daemon", "spamass-milter", "spamd",
     "rspamd", "swaks", "iproute2",
 )  # fmt: skip
+DEBIAN_RUNTIME = ("python3-yaml", "python3-prometheus-client", "python3-h11")
+"""What the package of mmx needs."""
+DEBIAN_PACKAGING = ("make", "dpkg-dev", "debhelper", "dh-python", "lintian", *DEBIAN_RUNTIME)
+"""What `make deb` needs, and what judges it."""
 POLICY = Path("/usr/sbin/policy-rc.d")
 PRESEED = "postfix postfix/main_mailer_type select No configuration\n"
 
