@@ -10,6 +10,7 @@
     mmx status, sessions, trace          see what the mmx that runs does
     mmx reload, disable, enable, drain   change what it does
     mmx completion SHELL                 print what a shell needs to complete command lines
+    mmx held [show|release|delete ...]   the mail that children had held
     mmx install [--dry-run] [--postfix]  make mmx a service of this host; `mmx uninstall` undoes it
 
 Exit codes are those of sysexits.h (mmx.errors); 0 when all is well. What is asked for goes to standard
