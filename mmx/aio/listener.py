@@ -103,11 +103,14 @@ class Listener:
         self._path = ""
 
 
-async def open_listener(settings: ListenerSettings, access: Access) -> Listener:
-    """Bind the sockets of a configured listener, which do not accept yet; raises MmxError with what to do."""
+async def open_listener(settings: ListenerSettings, access: Access, setting: str = "listen") -> Listener:
+    """Bind the sockets of a configured listener, which do not accept yet; raises MmxError with what to do.
+
+    `setting` is what the endpoint comes from.
+    """
     endpoint = settings.endpoint
     if isinstance(endpoint, UnixEndpoint):
-        sock = bind_unix(endpoint.path, access)
+        sock = bind_unix(endpoint.path, access, setting)
         return Listener(settings.name, str(endpoint), [sock], owned_path=endpoint.path)
     return Listener(settings.name, str(endpoint), await _bind_inet(endpoint))
 

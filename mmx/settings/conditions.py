@@ -24,7 +24,7 @@ from mmx.settings.dns_zone import parse_dns_zone
 from mmx.settings.document import Items, Node, Scalar, Table
 from mmx.settings.model import Condition
 from mmx.settings.mta_macros import OF_RECIPIENT
-from mmx.settings.values import Fault, Reader, RefusedError, did_you_mean, refusal
+from mmx.settings.values import Reader, collect, did_you_mean, refusal
 
 SHIPPED: Final = frozenset(
     {
@@ -104,7 +104,7 @@ class _Grammar:
         if not node.entries:
             raise refusal(node, "a condition without a test", f"write one of {', '.join(_KNOWN)}")
         return _all(
-            _collect((name, partial(self._test, name), value) for name, value in node.entries.items())
+            collect((name, partial(self._test, name), value) for name, value in node.entries.items())
         )
 
     def _named(self, node: Node) -> Condition:
@@ -119,7 +119,7 @@ class _Grammar:
         if name in JOINTS:
             if not isinstance(node, Items) or not node.items:
                 raise refusal(node, "a list of conditions is wanted here", f"write {name}: [ONE, ANOTHER]")
-            return Condition(name, parts=_collect(("", self.condition, item) for item in node.items))
+            return Condition(name, parts=collect(("", self.condition, item) for item in node.items))
         if name in _LEAVES:
             return Condition(name, _LEAVES[name](node))
         if name in self._tests:
@@ -141,7 +141,7 @@ def _each(test: str, what: str, check: Callable[[str, Node], None]) -> Reader[Co
     def read(node: Node) -> Condition:
         if not isinstance(node, Table) or not node.entries:
             raise refusal(node, f"a map of {test}s is wanted here", f'write {{{what}: "GLOB"}}')
-        return _all(_collect((name, partial(read_one, name), value) for name, value in node.entries.items()))
+        return _all(collect((name, partial(read_one, name), value) for name, value in node.entries.items()))
 
     return read
 
@@ -155,19 +155,3 @@ def _macro_name(name: str, node: Node) -> None:
     values.macro(Scalar(node.place, "str", name))
     if name in OF_RECIPIENT:
         raise refusal(node, f"{name} is about one recipient", "write recipient or recipient_domain")
-
-
-def _collect(jobs: Iterable[tuple[str, Reader[Condition], Node]]) -> tuple[Condition, ...]:
-    """Read every node, then tell all faults at once, each below the key it belongs to."""
-    conditions: list[Condition] = []
-    faults: list[Fault] = []
-    for key, read, node in jobs:
-        try:
-            conditions.append(read(node))
-        except RefusedError as error:
-            for fault in error.faults:
-                path = ".".join(part for part in (key, fault.key) if part)
-                faults.append(Fault(fault.place, path, fault.value, fault.message, fault.remedy))
-    if faults:
-        raise RefusedError(faults)
-    return tuple(conditions)

@@ -246,16 +246,7 @@ def list_of(read: Reader[T]) -> Reader[tuple[T, ...]]:
     def read_list(node: Node) -> tuple[T, ...]:
         if not isinstance(node, Items):
             raise refusal(node, "a list is wanted here", "write [ONE, ANOTHER], or one a line behind dashes")
-        values: list[T] = []
-        faults: list[Fault] = []
-        for item in node.items:
-            try:
-                values.append(read(item))
-            except RefusedError as error:
-                faults += error.faults
-        if faults:
-            raise RefusedError(faults)
-        return tuple(values)
+        return collect(("", read, item) for item in node.items)
 
     return read_list
 
@@ -272,6 +263,22 @@ def one_or_list_of(read: Reader[T]) -> Reader[tuple[T, ...]]:
         return read_list(node)
 
     return read_either
+
+
+def collect(jobs: Iterable[tuple[str, Reader[T], Node]]) -> tuple[T, ...]:
+    """Read every node, then tell all faults at once, each below the key it belongs to ("": its list's)."""
+    found: list[T] = []
+    faults: list[Fault] = []
+    for key, read, node in jobs:
+        try:
+            found.append(read(node))
+        except RefusedError as error:
+            for fault in error.faults:
+                path = ".".join(part for part in (key, fault.key) if part)
+                faults.append(Fault(fault.place, path, fault.value, fault.message, fault.remedy))
+    if faults:
+        raise RefusedError(faults)
+    return tuple(found)
 
 
 def text_as(node: Node, parse: Callable[[str], T]) -> T:

@@ -8,10 +8,12 @@ commands can be copied.
 import argparse
 import shutil
 import textwrap
-from collections.abc import Iterator, Sequence
-from typing import Final, NoReturn
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NoReturn, TypeVar
 
-from mmx.errors import EX_USAGE
+from mmx.errors import EX_USAGE, InvalidValueError
+
+T = TypeVar("T")
 
 Examples = Sequence[tuple[str, str]]
 """Command lines, each with what it does."""
@@ -61,6 +63,18 @@ def _laid_out(lines: Sequence[str], width: int) -> Iterator[str]:
         told = line.startswith(_INDENT * 3)
         indent = _INDENT * 3
         yield from textwrap.wrap(line, width, subsequent_indent=indent) if told and width > 20 else [line]
+
+
+def typed(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """A parser that raises InvalidValueError as the `type` of an argument: what it says is told."""
+
+    def read(text: str) -> T:
+        try:
+            return parse(text)
+        except InvalidValueError as error:
+            raise argparse.ArgumentTypeError(f"{text}: {error}") from None
+
+    return read
 
 
 def _told(examples: Examples) -> str:

@@ -55,6 +55,30 @@ NR_EOH: Final = 1 << 18
 NR_BODY: Final = 1 << 19
 HDR_LEADSPC: Final = 1 << 20
 ALL_PROTOCOL: Final = 0x1FFFFF
+PROTOCOL_NAMES: Final = (
+    "NOCONNECT",
+    "NOHELO",
+    "NOMAIL",
+    "NORCPT",
+    "NOBODY",
+    "NOHDRS",
+    "NOEOH",
+    "NR_HDR",
+    "NOUNKNOWN",
+    "NODATA",
+    "SKIP",
+    "RCPT_REJ",
+    "NR_CONN",
+    "NR_HELO",
+    "NR_MAIL",
+    "NR_RCPT",
+    "NR_DATA",
+    "NR_UNKN",
+    "NR_EOH",
+    "NR_BODY",
+    "HDR_LEADSPC",
+)
+"""Names of the protocol bits, lowest first."""
 
 NOT_WANTED: Final[dict[int, int]] = {
     command.CONNECT: NOCONNECT,

@@ -3,7 +3,8 @@
 import pytest
 
 from mmx.errors import EX_USAGE
-from mmx.tools.arguments import Parser
+from mmx.settings.units import parse_mode
+from mmx.tools.arguments import Parser, typed
 
 
 def test_a_wrong_command_line_ends_with_its_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
@@ -19,3 +20,12 @@ def test_help_ends_with_examples() -> None:
     assert parser.format_help().endswith(
         "\n\nNothing is lost.\n\nexamples:\n  mmx sleep 5\n      for five seconds\n"
     )
+
+
+def test_what_a_parser_says_of_an_argument_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = Parser("chmod", "Do nothing.", [])
+    parser.add_argument("mode", type=typed(parse_mode))
+    assert parser.parse_args(["0640"]).mode == 0o640
+    with pytest.raises(SystemExit):
+        parser.parse_args(["9"])
+    assert "argument mode: 9: no file mode; write three octal digits" in capsys.readouterr().err
