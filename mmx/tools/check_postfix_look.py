@@ -28,7 +28,7 @@ PARAMETERS: Final = (
     *("milter_default_action", "milter_protocol"),
     *("milter_connect_timeout", "milter_command_timeout", "milter_content_timeout"),
     *MACRO_LISTS,
-    "milter_macro_v",
+    *("milter_macro_v", "mail_name"),
     *("mynetworks", "mynetworks_style", "smtpd_relay_restrictions", "smtpd_recipient_restrictions"),
     *("mail_version", "mail_owner", "queue_directory", "compatibility_level", "multi_instance_directories"),
 )
@@ -120,9 +120,12 @@ class PostfixView:
             change = shell(*self._postconf, "-e", f"{place.parameter}={value}")
         return (change, *self.reload)
 
-    def unset(self, parameter: str) -> tuple[str, ...]:
-        """The commands that take a parameter out of main.cf, so that Postfix's own value holds."""
-        return (shell(*self._postconf, "-X", parameter), *self.reload)
+    def unset(self, parameter: str, *, everywhere: bool = False) -> tuple[str, ...]:
+        """The commands that take a parameter out of main.cf, so that Postfix's own value holds; `everywhere`:
+        out of every service of master.cf.
+        """
+        words = ("-PX", f"*/*/{parameter}") if everywhere else ("-X", parameter)
+        return (shell(*self._postconf, *words), *self.reload)
 
     def dechroot(self, service: Service) -> tuple[str, ...]:
         """The commands that have a service run outside the chroot."""

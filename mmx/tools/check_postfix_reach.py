@@ -5,6 +5,7 @@ access control lists and security modules included. Anybody else can only look a
 """
 
 import errno
+import grp
 import os
 import pwd
 import signal
@@ -25,12 +26,13 @@ _NO_SUCH_NUMBER: Final = 255
 @dataclass(frozen=True, slots=True)
 class Reached:
     """How it went. `error` is an errno, 0 if mmx was reached, None if nobody could try; `obstacles` are
-    directories and the socket if they do not let the user in.
+    directories and the socket if they do not let the user in; `group` is the user's own.
     """
 
     error: int | None
     user: str = "postfix"
     obstacles: tuple[Obstacle, ...] = ()
+    group: str = "postfix"
 
 
 def try_to_reach(listeners: Sequence[Endpoint], user: str, *, is_root: bool) -> dict[str, Reached]:
@@ -43,7 +45,8 @@ def try_to_reach(listeners: Sequence[Endpoint], user: str, *, is_root: bool) -> 
 
 def _reach(place: Endpoint, account: Account, *, is_root: bool) -> Reached:
     found = tuple(obstacles(place.path, account)) if isinstance(place, UnixEndpoint) else ()
-    return Reached(connect_as(place, account) if is_root else None, account.name, found)
+    group = grp.getgrgid(pwd.getpwnam(account.name).pw_gid).gr_name
+    return Reached(connect_as(place, account) if is_root else None, account.name, found, group)
 
 
 def connect_as(place: Endpoint, account: Account) -> int:
@@ -61,7 +64,7 @@ def _connect(place: Endpoint, account: Account) -> int:
     signal.alarm(TIME_LIMIT + 1)
     with suppress(Exception):
         try:
-            _become(account)
+            become(account)
             if isinstance(place, UnixEndpoint):
                 with socket.socket(socket.AF_UNIX) as connection:
                     connection.settimeout(TIME_LIMIT)
@@ -76,7 +79,7 @@ def _connect(place: Endpoint, account: Account) -> int:
     return _NO_SUCH_NUMBER
 
 
-def _become(account: Account) -> None:
+def become(account: Account) -> None:
     """The groups first: afterwards there is no right to."""
     os.setgroups(sorted(account.groups))
     os.setgid(pwd.getpwnam(account.name).pw_gid)

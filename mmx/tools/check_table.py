@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from typing import Final
 
-from mmx.tools import check_postfix, check_postfix_lists
+from mmx.tools import check_postfix, check_postfix_lists, check_postfix_relay, check_postfix_values
 from mmx.tools.check_finding import Finding, Kind
 from mmx.tools.check_host import Check, HostView
 
 CHECKS: Final[tuple[Check, ...]] = (
     *check_postfix.CHECKS,
     *check_postfix_lists.CHECKS,
+    *check_postfix_values.CHECKS,
+    *check_postfix_relay.CHECKS,
 )
 KINDS: Final[tuple[Kind, ...]] = tuple(dict.fromkeys(kind for check in CHECKS for kind in check.kinds))
 """Every kind of finding, in the order of the checks."""

@@ -29,6 +29,8 @@ POSTFIX_SAYS = {
     "milter_data_macros": "i",
     "milter_end_of_header_macros": "i",
     "milter_end_of_data_macros": "i",
+    "milter_macro_v": "Postfix 3.7.11",
+    "mail_name": "Postfix",
     "mynetworks": "127.0.0.0/8 [::1]/128",
     "mynetworks_style": "host",
     "smtpd_relay_restrictions": "permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination",
@@ -51,7 +53,8 @@ def postfix(
 ) -> PostfixView:
     """A Postfix that is right but for what main.cf and the overrides of master.cf say here."""
     values = dict.fromkeys(PARAMETERS, "") | POSTFIX_SAYS | dict(main or {})
-    chosen = {name: values[name] for name in ("smtpd_milters", "non_smtpd_milters")} | dict(main or {})
+    set_here = ("smtpd_milters", "non_smtpd_milters", "mynetworks")
+    chosen = {name: values[name] for name in set_here} | dict(main or {})
     overrides = dict(master or {})
     return PostfixView(
         main=chosen,

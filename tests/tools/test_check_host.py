@@ -3,11 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from mmx.detect.facts import Absence, Failure
 from mmx.observe.status import Status
 from mmx.settings.endpoint import InetEndpoint, UnixEndpoint
 from mmx.settings.load import Loaded
 from mmx.settings.model import Listener, Settings
+from mmx.tools import check_host
 from mmx.tools.check_host import look
 from tests.tools.check_hosts import host
 
@@ -23,7 +26,8 @@ def test_listeners_are_those_of_the_daemon() -> None:
     assert replace(view, daemon=Failure("no"), loaded=Failure("no")).listeners == ()
 
 
-def test_what_cannot_be_had_has_a_reason(tmp_path: Path) -> None:
+def test_what_cannot_be_had_has_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_host, "look_at_postfix", lambda *_, **__: Absence("not asked"))
     settings = tmp_path / "mmx.yaml"
     view = look(settings)
     assert isinstance(view.loaded, Failure)
