@@ -146,16 +146,21 @@ def carry_out(
 
 
 def batch_done(act: Act, mails: Sequence[QueuedMail], postfix: Postfix) -> Iterator[QueuedMail]:
-    """Do it to those that are still what they were; yields those to which postsuper did it."""
+    """Do it to those that are still what they were; yields those to which postsuper did it. If it failed
+    after that, raises UnavailableError.
+    """
     still = {mail.identity for mail in read_queue(postfix).mails}
     left = {mail.queue_id: mail for mail in mails if mail.identity in still}
     if not left:
         return
     words = [word for queue_id in left for word in (act.option, queue_id)]
-    for queue_id in _DONE.findall(postfix.run("postsuper", *words, "hold")):
+    said, failure = postfix.attempt("postsuper", *words, "hold")
+    for queue_id in _DONE.findall(said):
         mail = left.pop(queue_id, None)
         if mail is not None:
             yield mail
+    if failure is not None:
+        raise failure
 
 
 def _deliver(queue_ids: Sequence[str], postfix: Postfix) -> None:

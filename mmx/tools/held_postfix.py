@@ -57,12 +57,20 @@ class Postfix:
         inner = [str(self._programs / program), *words]
         return [str(self._programs / "postmulti"), "-i", self.name, "-x", *inner] if self.name else inner
 
-    def run(self, program: str, *words: str) -> str:
-        """Run it to its end; all that it said. Raises UnavailableError if it failed."""
+    def run(self, program: str, *words: str) -> None:
+        """Run it to its end. Raises UnavailableError if it failed."""
+        _, failure = self.attempt(program, *words)
+        if failure is not None:
+            raise failure
+
+    def attempt(self, program: str, *words: str) -> tuple[str, UnavailableError | None]:
+        """Run it to its end: all that it said, and the failure that it ended in. What it had done by then is
+        done.
+        """
         answer = run(self.command(program, *words), LIMIT)
-        if answer.failure or answer.status:
-            raise self._failure(program, answer)
-        return (answer.output + answer.errors).decode("utf-8", "replace")
+        failed = answer.failure or answer.status
+        said = (answer.output + answer.errors).decode("utf-8", "replace")
+        return said, self._failure(program, answer) if failed else None
 
     def read(self, program: str, *words: str, piece: int) -> Iterator[bytes]:
         """What it prints, line by line, lines longer than `piece` in pieces; then raises UnavailableError if
@@ -91,7 +99,10 @@ class Postfix:
 
     def _failure(self, program: str, answer: Answer) -> UnavailableError:
         if self.name and not answer.failure and not answer.errors:
-            return UnavailableError(f"Postfix has no instance {self.name}: postmulti -l lists them")
+            return UnavailableError(
+                f"postmulti does nothing for the instance {self.name}: does postmulti -l list it? "
+                "If it does, Postfix's log says more"
+            )
         said = answer.errors.decode("utf-8", "replace").splitlines()[-_LINES:]
         complaint = escape(answer.failure or "; ".join(said) or answer.complaint, _LONGEST_COMPLAINT)
         told = complaint if program in complaint else f"{program}: {complaint}"

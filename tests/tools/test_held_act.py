@@ -180,6 +180,17 @@ def test_what_postsuper_has_not_done_is_not_said_to_be_done(
     assert capsys.readouterr().out == "deleted: A2\n"
 
 
+def test_what_postsuper_did_before_it_failed_is_said(
+    programs: Programs, postfix: Postfix, capsys: pytest.CaptureFixture[str]
+) -> None:
+    programs.lists(listed("A1"), listed("A2"))
+    errors = b"postsuper: A1: removed\npostsuper: fatal: open logfile: Permission denied\n"
+    programs.says("postsuper", errors=errors, status=1)
+    with pytest.raises(UnavailableError, match="open logfile: Permission denied"):
+        carry_out("delete", MAILS[:2], postfix)
+    assert capsys.readouterr().out == "deleted: A1\n"
+
+
 def test_many_go_in_batches_each_looked_at(
     programs: Programs, postfix: Postfix, monkeypatch: pytest.MonkeyPatch
 ) -> None:

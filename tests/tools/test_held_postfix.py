@@ -38,7 +38,7 @@ def test_what_is_no_name_of_an_instance(name: str) -> None:
 def test_no_shell_reads_the_words(programs: Programs, tmp_path: Path) -> None:
     programs.script("postsuper", 'printf "<%s>" "$@"')
     word = f"$(touch {tmp_path}/owned)"
-    assert Postfix(programs=tmp_path).run("postsuper", "-d", word) == f"<-d><{word}>"
+    assert Postfix(programs=tmp_path).attempt("postsuper", "-d", word) == (f"<-d><{word}>", None)
     assert not (tmp_path / "owned").exists()
 
 
@@ -47,7 +47,7 @@ def test_environment_and_directory_are_clean(
 ) -> None:
     monkeypatch.setenv("MAIL_CONFIG", "/tmp/evil")
     programs.script("postqueue", 'echo "$MAIL_CONFIG|$LC_ALL|$PWD"')
-    assert Postfix(programs=tmp_path).run("postqueue") == "|C|/\n"
+    assert Postfix(programs=tmp_path).attempt("postqueue") == ("|C|/\n", None)
 
 
 def test_output_comes_in_pieces_of_bounded_size(programs: Programs, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_host_without_postfix(tmp_path: Path, way: str) -> None:
 
 def test_an_instance_that_is_none(programs: Programs, tmp_path: Path) -> None:
     programs.says("postmulti", status=1)
-    with pytest.raises(UnavailableError, match=r"^Postfix has no instance nosuch: postmulti -l lists them$"):
+    with pytest.raises(UnavailableError, match=r"^postmulti does nothing for the instance nosuch: "):
         call(Postfix("nosuch", programs=tmp_path), "read")
 
 
