@@ -7,6 +7,7 @@
     mmx check                            say what is wrong, and the commands that mend it
     mmx demo [ARGUMENTS]                 see mmx at work with small milters of its own
     mmx explain --client ADDRESS ...     tell which children would see a mail, and why
+    mmx test [MAIL ...]                  play a mail to mmx or a milter, and tell what becomes of it
     mmx status, sessions, trace          see what the mmx that runs does
     mmx reload, disable, enable, drain   change what it does
     mmx completion SHELL                 print what a shell needs to complete command lines

@@ -21,12 +21,19 @@ from typing import Final
 # sysexits.h, as systemd.exec(5) lists them.
 EX_OK: Final = 0
 EX_USAGE: Final = 64
+EX_DATAERR: Final = 65
 EX_UNAVAILABLE: Final = 69
 EX_SOFTWARE: Final = 70
 EX_TEMPFAIL: Final = 75
 EX_NOPERM: Final = 77
 EX_CONFIG: Final = 78
 
+EX_UNEXPECTED: Final = 1
+"""Not what --expect says."""
+EX_DISCARDED: Final = 80
+"""A milter discards the mail; sysexits.h has no such word, and ends at 78."""
+EX_QUARANTINED: Final = 81
+"""A milter has the mail held."""
 EX_INTERRUPTED: Final = 130
 """What a shell says of a program that Ctrl-C ended: 128 and the number of SIGINT."""
 

@@ -24,7 +24,11 @@ class Paint:
 
     def smtp(self, text: str) -> str:
         """An SMTP reply in the colour of its class."""
-        return self._with({"2": "32", "3": "32", "4": "33"}.get(text[:1], "31"), text)
+        return self.as_smtp(text[:1], text)
+
+    def as_smtp(self, reply_class: str, text: str) -> str:
+        """A text in the colour of that class of replies."""
+        return self._with({"2": "32", "3": "32", "4": "33"}.get(reply_class, "31"), text)
 
     def difference(self, line: str) -> str:
         """A line of a diff."""

@@ -98,9 +98,7 @@ def ask(
     so many seconds.
     """
     with _connect(path, within) as connection, connection.makefile("rb") as lines:
-        hello = _read(path, lines)
-        if hello.get("protocol") != PROTOCOL:
-            raise UnavailableError(_other_version(path, hello))
+        check_hello(path, _read(path, lines))
         try:
             connection.sendall(json.dumps(request).encode() + b"\n")
         except BrokenPipeError:
@@ -114,7 +112,7 @@ def ask(
             elif "result" in line:
                 return line["result"]
             else:
-                raise _refusal(line)
+                raise refusal(line)
 
 
 def _connect(path: str, within: float) -> socket.socket:
@@ -124,7 +122,7 @@ def _connect(path: str, within: float) -> socket.socket:
         connection.connect(path)
     except OSError as error:
         connection.close()
-        raise _explain(path, error) from error
+        raise explain(path, error) from error
     return connection
 
 
@@ -134,7 +132,12 @@ def _read(path: str, lines: BinaryIO) -> dict[str, Any]:
     except ConnectionResetError:
         line = b""
     except OSError as error:
-        raise _explain(path, error) from error
+        raise explain(path, error) from error
+    return parse_line(path, line)
+
+
+def parse_line(path: str, line: bytes) -> dict[str, Any]:
+    """What the daemon says in one line, b"" being its end; raises UnavailableError."""
     if not line:
         raise UnavailableError(f"mmx at {path} closed the connection: it may just have been stopped")
     try:
@@ -146,15 +149,18 @@ def _read(path: str, lines: BinaryIO) -> dict[str, Any]:
     return told
 
 
-def _other_version(path: str, hello: dict[str, Any]) -> str:
-    return (
-        f"mmx {hello.get('mmx', 'of unknown version')} at {path} speaks version {hello.get('protocol')} of "
-        f"the control protocol, this is mmx {__version__} with version {PROTOCOL}: restart mmx after an "
-        "update"
-    )
+def check_hello(path: str, hello: dict[str, Any]) -> None:
+    """Raise UnavailableError unless the daemon that greets so can be understood."""
+    if hello.get("protocol") != PROTOCOL:
+        raise UnavailableError(
+            f"mmx {hello.get('mmx', 'of unknown version')} at {path} speaks version {hello.get('protocol')} "
+            f"of the control protocol, this is mmx {__version__} with version {PROTOCOL}: restart mmx after "
+            "an update"
+        )
 
 
-def _refusal(line: dict[str, Any]) -> RefusedError:
+def refusal(line: dict[str, Any]) -> RefusedError:
+    """The error that the daemon answers with."""
     status = line.get("status")
     text = str(line.get("error", "an answer that is none"))
     if status == EX_NOPERM:
@@ -162,7 +168,8 @@ def _refusal(line: dict[str, Any]) -> RefusedError:
     return RefusedError(text, status if isinstance(status, int) else UnavailableError.exit_code)
 
 
-def _explain(path: str, error: OSError) -> MmxError:
+def explain(path: str, error: OSError) -> MmxError:
+    """What it means that the socket cannot be used, and what to do."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return UnavailableError(
             f"there is no control socket {path}: mmx does not run (systemctl status mmx), or it runs with "

@@ -31,7 +31,7 @@ from mmx.tools.explain_mail import Mail, unsent
 from mmx.tools.explain_play import LookUpNow, Play
 from mmx.tools.explain_text import explained, json_of, text_of
 from mmx.tools.mail_file import Message, parse_message
-from mmx.tools.mta_macros import UNKNOWN
+from mmx.tools.mta_macros import UNKNOWN, parse_macro
 
 _STDIN: Final = "-"
 _EXAMPLES: Final = (
@@ -109,16 +109,9 @@ def _mail(options: argparse.Namespace) -> Mail:
         size=options.size,
         user=options.auth,
         tls=options.tls,
-        macros=dict(_macro(text) for text in options.macro),
+        macros=dict(parse_macro(text) for text in options.macro),
         message=None if options.message is None else _read(options.message),
     )
-
-
-def _macro(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise InvalidValueError(f"--macro {text}: no macro", "write NAME=VALUE")
-    return name, value
 
 
 def _read(path: str) -> Message:

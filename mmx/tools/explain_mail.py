@@ -4,7 +4,6 @@ What is not said is not sent: the frames end where the arguments do. Macros are 
 has them.
 """
 
-import ipaddress
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import NamedTuple
 
 from mmx.errors import InvalidValueError
 from mmx.tools.mail_file import Message
-from mmx.tools.mta_macros import UNIX, UNKNOWN, Client, Macros, address_of, bare
+from mmx.tools.mta_macros import UNKNOWN, Client, Macros, address_of, bare
 from mmx.wire import command, payload
 from mmx.wire.framing import MAX_DATA, frame
 
@@ -47,15 +46,7 @@ class Mail:
 
     def __post_init__(self) -> None:
         """Raises InvalidValueError if no mail can be like that."""
-        if self.client not in (UNIX, UNKNOWN):
-            try:
-                ipaddress.ip_address(self.client)
-            except ValueError:
-                raise InvalidValueError(
-                    f"--client {self.client}: no address", f"write an IP address, {UNIX} or {UNKNOWN}"
-                ) from None
-        if not 0 <= self.port <= 0xFFFF:
-            raise InvalidValueError(f"--port {self.port}: no port", "write a number up to 65535")
+        _ = self.sent_by  # it checks itself
         if self.size is not None and self.size < 0:
             raise InvalidValueError(f"--size {self.size}: no size", "write a number of bytes")
         for given, needed, name, other in (

@@ -35,8 +35,8 @@ class MilterLostError(UnavailableError):
 class Link:
     """One connection. `name` is what the milter is called in messages."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, endpoint: ChildEndpoint) -> None:
+        self.name = f"{name} at {endpoint}"
         self._loop = loop = asyncio.get_running_loop()
         self._stream = Stream(self, limit=LARGEST_FRAME, high_water=HIGH_WATER, accepted=False, loop=loop)
         self._frames: deque[tuple[float, bytes]] = deque()
@@ -48,7 +48,7 @@ class Link:
     @classmethod
     async def dial(cls, name: str, endpoint: ChildEndpoint, within: float) -> Self:
         """Connect within so many seconds. Raises MilterLostError."""
-        link = cls(name)
+        link = cls(name, endpoint)
         dialling = Dialling(
             link._stream, link.lost, name=name, endpoint=endpoint, within=within, loop=link._loop
         )

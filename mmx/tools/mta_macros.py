@@ -5,11 +5,13 @@ list may spell a name with or without braces; it is sent as the list has it. A m
 what it would be.
 """
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from mmx.errors import InvalidValueError
 from mmx.wire import command, option, payload
 from mmx.wire.framing import frame
 
@@ -31,6 +33,18 @@ class Client:
     mechanism: str = "PLAIN"
     tls: bool = False
 
+    def __post_init__(self) -> None:
+        """Raises InvalidValueError if no client can be like that."""
+        if self.address not in (UNIX, UNKNOWN):
+            try:
+                ipaddress.ip_address(self.address)
+            except ValueError:
+                raise InvalidValueError(
+                    f"--client {self.address}: no address", f"write an IP address, {UNIX} or {UNKNOWN}"
+                ) from None
+        if not 0 <= self.port <= 0xFFFF:
+            raise InvalidValueError(f"--port {self.port}: no port", "write a number up to 65535")
+
     @property
     def connection(self) -> bytes:
         """The data of CONNECT."""
@@ -51,6 +65,14 @@ def address_of(text: str) -> bytes:
 def bare(name: bytes) -> bytes:
     """The name of a macro without its braces."""
     return name.strip(b"{}")
+
+
+def parse_macro(text: str) -> tuple[str, str]:
+    """Read NAME=VALUE; raises InvalidValueError."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise InvalidValueError(f"--macro {text}: no macro", "write NAME=VALUE")
+    return name, value
 
 
 class Macros:

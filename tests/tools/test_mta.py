@@ -223,8 +223,8 @@ async def test_accept_of_an_unknown_command_is_told_of(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "said", "why"),
     [
-        (command.MAIL, frame(reply.ADDHEADER, b"X\0y\0"), "milter sends ADDHEADER before end of message"),
-        (command.MAIL, frame(reply.CONTINUE, b"x"), "milter sends data with CONTINUE"),
+        (command.MAIL, frame(reply.ADDHEADER, b"X\0y\0"), "sends ADDHEADER before end of message"),
+        (command.MAIL, frame(reply.CONTINUE, b"x"), "sends data with CONTINUE"),
         (command.RCPT, frame(ord("Z")), "answers the unknown code 0x5a to RCPT"),
         (command.DATA, frame(reply.CONN_FAIL), "answers CONN_FAIL to DATA"),
         (command.EOM, text("250 fine"), "answers EOM wrongly"),
@@ -250,7 +250,7 @@ async def test_what_makes_postfix_give_up_is_a_loss(
         (frame(reply.OPTNEG, payload.encode_options(7, 0, 0, {})), "answers version 7, 6 was offered"),
         (frame(reply.OPTNEG, b"short"), "answers OPTNEG wrongly: OPTNEG of 5 bytes"),
         (CONTINUE, "answers CONTINUE to OPTNEG; is it a milter at all?"),
-        (b"UNKNOWN COMMAND\n", "milter: not a milter: it said 'UNKN' where a frame length is due"),
+        (b"UNKNOWN COMMAND\n", ": not a milter: it said 'UNKN' where a frame length is due"),
     ],
 )
 async def test_a_failed_negotiation(tmp_path: Path, answer: bytes, why: str) -> None:
