@@ -22,6 +22,8 @@ DEBIAN_RUNTIME = ("python3-yaml", "python3-prometheus-client", "python3-h11")
 """What the package of mmx needs."""
 DEBIAN_PACKAGING = ("make", "dpkg-dev", "debhelper", "dh-python", "lintian", *DEBIAN_RUNTIME)
 """What `make deb` needs, and what judges it."""
+MANUAL = ("man-db", "mandoc")
+SHELLS = ("bash-completion", "zsh", "fish")
 POLICY = Path("/usr/sbin/policy-rc.d")
 PRESEED = "postfix postfix/main_mailer_type select No configuration\n"
 

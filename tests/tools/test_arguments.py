@@ -29,3 +29,19 @@ def test_what_a_parser_says_of_an_argument_is_told(capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit):
         parser.parse_args(["9"])
     assert "argument mode: 9: no file mode; write three octal digits" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("columns", "widest"), [("40", 38), ("60", 58), ("80", 78), ("300", 100)])
+def test_help_fits_the_terminal(columns: str, widest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    told, line = (
+        "what it does, told at length " * 9,
+        "mmx sleep --and-a-long-command-line-that-somebody-may-copy",
+    )
+    parser = Parser("sleep", told, [(line, told)], f"{told}\n\n  kept as it is {told}\n\n{told}")
+    parser.add_argument("--option", metavar="VALUE", help=told)
+    lines = parser.format_help().splitlines()
+    filled = [one for one in lines if line not in one and "kept as it is" not in one]
+    assert f"  {line}" in lines
+    assert widest - 14 <= max(map(len, filled)) <= widest
+    assert sum("kept as it is" in one for one in lines) == 1

@@ -46,3 +46,18 @@ def test_exit_codes(verb: Verb, capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr()
     assert shown.out.startswith(f"usage: mmx {verb.name}")
     assert f"see mmx {verb.name} --help" in shown.err
+
+
+@EVERY
+@pytest.mark.parametrize("columns", ["20", "250"])
+def test_help_is_plain_text_on_any_terminal(
+    verb: Verb, columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    with pytest.raises(SystemExit):
+        verb.run(["--help"])
+    shown = capsys.readouterr().out
+    assert [one for one in shown if not one.isprintable() and one != "\n"] == []
+    for line, _ in verb.parser.examples:
+        assert f"\n  {line}\n" in shown
+    assert max(map(len, shown.splitlines())) <= max(100, *(len(line) + 2 for line, _ in verb.parser.examples))
