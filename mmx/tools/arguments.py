@@ -6,6 +6,7 @@ commands can be copied.
 """
 
 import argparse
+import re
 import shutil
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,9 @@ Examples = Sequence[tuple[str, str]]
 _INDENT: Final = "  "
 _WIDEST: Final = 100
 """Columns: longer lines are hard to read."""
+_NARROWEST: Final = 14
+_ENTRY: Final = re.compile(r"( {2}\S+ {2,}| {6,})(\S.*)")
+"""A word and what it means, or the text below a line."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -55,14 +59,37 @@ class _Formatter(argparse.HelpFormatter):
         return "\n\n".join("\n".join(f"{indent}{line}" for line in block) for block in blocks)
 
 
+def hanging(lines: Sequence[str]) -> list[tuple[str, str]]:
+    """The lines of a block that has indented ones, each as what stands before its text, and the text.
+
+    "  word   what it means" may go on in lines that begin where its text does; they are joined. What is not
+    to be filled has nothing before it.
+    """
+    found: list[tuple[str, str]] = []
+    for line in lines:
+        match = _ENTRY.match(line)
+        if match and found and len(match[1]) == len(found[-1][0]) and not match[1].strip():
+            found[-1] = (found[-1][0], f"{found[-1][1]} {match[2]}")
+        else:
+            found.append((match[1], match[2]) if match else ("", line))
+    return found
+
+
 def _laid_out(lines: Sequence[str], width: int) -> Iterator[str]:
-    if not any(line.startswith(_INDENT) for line in lines):
+    if not is_indented(lines):
         yield from textwrap.wrap(" ".join(lines), width, break_on_hyphens=False)
         return
-    for line in lines:
-        told = line.startswith(_INDENT * 3)
-        indent = _INDENT * 3
-        yield from textwrap.wrap(line, width, subsequent_indent=indent) if told and width > 20 else [line]
+    for before, text in hanging(lines):
+        indent = " " * len(before)
+        if before and width > len(before) + _NARROWEST:
+            yield from textwrap.wrap(text, width, initial_indent=before, subsequent_indent=indent)
+        else:
+            yield f"{before}{text}"
+
+
+def is_indented(lines: Sequence[str]) -> bool:
+    """Whether a block is no paragraph of text."""
+    return any(line.startswith(_INDENT) for line in lines)
 
 
 def typed(parse: Callable[[str], T]) -> Callable[[str], T]:

@@ -94,7 +94,7 @@ def parser(verb: str) -> Parser:
         metavar="NAME",
         help="the Postfix instance, as postmulti(1) names it",
     )
-    made.add_argument("--child", metavar="NAME", help="list, --all: only what this child had held")
+    made.add_argument("--child", metavar="CHILD", help="list, --all: only what this child had held")
     made.add_argument("--json", action="store_true", help="list: one JSON object a message, each on one line")
     made.add_argument("--whole", action="store_true", help="show: envelope, headers and body")
     made.add_argument(

@@ -20,7 +20,7 @@ from mmx import __version__
 from mmx.errors import EX_OK, MmxError
 from mmx.settings.load import DEFAULT_PATH
 from mmx.settings.model import Settings
-from mmx.tools.arguments import Parser
+from mmx.tools.arguments import Parser, hanging, is_indented
 from mmx.tools.command_tree import Argument, Command, command_tree, usage
 from mmx.tools.install_host import shipped
 from mmx.tools.manual_text import Section, sections, write_lines
@@ -34,6 +34,8 @@ _NAMES: Final = {verb.name: verb.module for verb in VERBS}
 _OPTION: Final = re.compile(
     r"(?<![\w-])(--?[a-z][a-z-]*)|(?<![\w.])([A-Z][A-Z.]*(?:[=:][A-Z]+)*|[a-z]+\.eml)"
 )
+_KEPT: Final = re.compile(r"mmx\b|\S+[:,]")
+"""Beginnings of sentences that stay small: names, and words of the command line."""
 _FROM_REFERENCE: Final = ("Signals", "Exit status", "Environment")
 _ABOUT: Final = (
     "`mmx` is one milter to Postfix, and an MTA to the milters behind it, its children. It shows each "
@@ -197,10 +199,16 @@ def _marked(words: str) -> Iterator[str]:
 def _write_text(page: Page, text: str) -> None:
     for block in filter(None, text.split("\n\n")):
         lines = block.strip("\n").splitlines()
-        if any(line.startswith(" ") for line in lines):
-            page.verbatim(lines)
-        else:
+        if not is_indented(lines):
             page.paragraph(inline(" ".join(lines)))
+            continue
+        for before, told in hanging(lines):
+            if before.strip():
+                page.entry(bold(before.strip()), inline(told))
+            elif told.startswith(" "):
+                page.verbatim([f"{before}{told}".strip()])
+            else:
+                page.paragraph(inline(told))
 
 
 def _write_arguments(page: Page, title: str, arguments: Sequence[Argument]) -> None:
@@ -242,7 +250,7 @@ def _sentence(text: str) -> str:
 
 
 def _capital(text: str) -> str:
-    return text if text.startswith("mmx") else text[:1].upper() + text[1:]
+    return text if _KEPT.match(text) else text[:1].upper() + text[1:]
 
 
 if __name__ == "__main__":

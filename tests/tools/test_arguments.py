@@ -45,3 +45,12 @@ def test_help_fits_the_terminal(columns: str, widest: int, monkeypatch: pytest.M
     assert f"  {line}" in lines
     assert widest - 14 <= max(map(len, filled)) <= widest
     assert sum("kept as it is" in one for one in lines) == 1
+
+
+def test_words_and_what_they_mean_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "34")
+    more = "words:\n  one      the first of them, told in\n           two lines\n  another  the second"
+    text = Parser("sleep", "Do nothing.", [], more).format_help()
+    assert (
+        "words:\n  one      the first of them,\n           told in two lines\n  another  the second\n" in text
+    )

@@ -49,7 +49,7 @@ def test_exit_codes(verb: Verb, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @EVERY
-@pytest.mark.parametrize("columns", ["20", "250"])
+@pytest.mark.parametrize("columns", ["40", "250"])
 def test_help_is_plain_text_on_any_terminal(
     verb: Verb, columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
