@@ -44,9 +44,15 @@ class Ledger:
     def follow(self, settings: HeldSettings) -> None:
         """Write where these settings say."""
         self._settings = settings
-        if settings.ledger is not None:
-            with suppress(OSError):
-                _forget_former(Path(settings.ledger), time.time() - settings.keep)
+        if settings.ledger is None:
+            return
+        path = Path(settings.ledger)
+        if not _may_write(path):
+            _log.warning(
+                "held.ledger: %s cannot be written: `mmx held` will not know who had mail held", path
+            )
+        with suppress(OSError):
+            _forget_former(path, time.time() - settings.keep)
 
     def enter(self, record: MessageRecord, now: float) -> None:
         """A message has ended; `now` is the session's time."""
@@ -70,6 +76,10 @@ class Ledger:
             return
         more = f" (and {held_back} more before)" if held_back else ""
         _log.error("a quarantined message is not in the ledger: %s%s", text, more)
+
+
+def _may_write(path: Path) -> bool:
+    return os.access(path if os.path.lexists(path) else path.parent, os.W_OK)
 
 
 def _append(path: Path, line: bytes, settings: HeldSettings, now: float) -> None:

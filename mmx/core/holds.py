@@ -24,7 +24,7 @@ def held_by(state: State, transaction: Transaction) -> Held:
             continue
         if part.hold is not None:
             found.append((child.name, part.detail.encode() if part.failed else part.hold))
-        elif part.edits is not None and part.edits.holds:
+        elif part.delivered and part.edits is not None and part.edits.holds:
             found.append((child.name, _own_reason(child, part.edits.hold_reason)))
     return Held(transaction.mail_answered, tuple(found))
 

@@ -103,9 +103,7 @@ class _Grammar:
             return self._named(node)
         if not node.entries:
             raise refusal(node, "a condition without a test", f"write one of {', '.join(_KNOWN)}")
-        return _all(
-            collect((name, partial(self._test, name), value) for name, value in node.entries.items())
-        )
+        return _all(collect((name, partial(self._test, name), value) for name, value in node.entries.items()))
 
     def _named(self, node: Node) -> Condition:
         word = when_word(node) if isinstance(node, Scalar) and node.kind == "str" else values.text(node)

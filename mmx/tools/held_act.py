@@ -19,9 +19,10 @@ from mmx.tools.held_ledger import HeldMail
 from mmx.tools.held_postfix import Postfix
 from mmx.tools.held_queue import QueuedMail, read_queue
 from mmx.tools.held_text import stamp
+from mmx.tools.progress import Progress
 
-BATCH: Final = 200
-"""Messages for one run of postsuper."""
+BATCH: Final = 1000
+"""Messages for one run of postsuper; before each the queue is listed."""
 MOST_AT_ONCE: Final = 100
 """Released messages whose delivery is asked for one by one; others go with the next run of the queue."""
 
@@ -132,11 +133,14 @@ def carry_out(
     """Do it; the exit code, which says whether all was done. Raises MmxError."""
     act = ACTS[action]
     done: list[str] = []
-    for start in range(0, len(mails), BATCH):
-        batch = [held.mail for held in mails[start : start + BATCH]]
-        for mail in batch_done(act, batch, postfix):
-            done.append(mail.queue_id)
-            tell(f"{act.done}: {mail.queue_id}")
+    with Progress("messages", len(mails)) as progress:
+        for start in range(0, len(mails), BATCH):
+            batch = [held.mail for held in mails[start : start + BATCH]]
+            for mail in batch_done(act, batch, postfix):
+                done.append(mail.queue_id)
+                progress.close()
+                tell(f"{act.done}: {mail.queue_id}")
+            progress.show(len(done))
     left = [held.mail.queue_id for held in mails if held.mail.queue_id not in set(done)]
     if action == "release":
         _deliver(done, postfix)

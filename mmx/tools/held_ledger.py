@@ -10,8 +10,10 @@ import errno
 import os
 import stat
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -45,9 +47,10 @@ def read_ledger(path: Path, queue_ids: Iterable[str]) -> Mapping[str, Iterable[C
     """
     found: dict[str, deque[Claim]] = {name: deque(maxlen=MOST_CLAIMS) for name in queue_ids}
     try:
-        # The current one first: should it be turned over meanwhile, what was in it is read twice, not never.
-        for file in [path, path.with_name(path.name + ".1")]:
-            for line in _lines(file):
+        with ExitStack() as stack:
+            # The current one is opened first: turned over meanwhile, it would be read twice, and not missed.
+            current, former = (_open(file, stack) for file in (path, path.with_name(path.name + ".1")))
+            for line in chain(former, current):
                 claim = claim_of(line)
                 if claim is not None and claim.queue_id in found:
                     found[claim.queue_id].append(claim)
@@ -71,14 +74,15 @@ def _laid(mail: QueuedMail, claims: list[Claim]) -> HeldMail:
     return HeldMail(mail, None, max(claims, key=lambda claim: claim.mail_at, default=None))
 
 
-def _lines(path: Path) -> Iterator[bytes]:
+def _open(path: Path, stack: ExitStack) -> Iterable[bytes]:
+    """Its lines; the file is closed with the stack."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
-        return
-    with open(file, "rb") as opened:  # noqa: PTH123  # a descriptor
-        _check_kind(opened)
-        yield from whole_lines(iter(lambda: opened.readline(LONGEST_LINE + 1), b""))
+        return ()
+    opened = stack.enter_context(os.fdopen(file, "rb"))
+    _check_kind(opened)
+    return whole_lines(iter(lambda: opened.readline(LONGEST_LINE + 1), b""))
 
 
 def _check_kind(opened: BinaryIO) -> None:

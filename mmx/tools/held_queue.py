@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from mmx.observe.claim import is_queue_id
 from mmx.tools.held_postfix import Postfix
+from mmx.tools.progress import Progress
 
 LONGEST_LINE: Final = 16 << 20
 """Bytes; a message to a hundred thousand recipients has less."""
@@ -21,6 +22,7 @@ RECIPIENTS_KEPT: Final = 50
 """Of each message."""
 
 _HOLD: Final = "hold"
+_SHOWN_EVERY: Final = 200
 _LATEST: Final = 1 << 40
 
 
@@ -67,7 +69,15 @@ class HoldQueue:
 
 def read_queue(postfix: Postfix) -> HoldQueue:
     """List it; raises UnavailableError."""
-    return parse(whole_lines(postfix.read("postqueue", "-j", piece=LONGEST_LINE + 1)))
+    with Progress("messages of all queues") as progress:
+        return parse(_counted(whole_lines(postfix.read("postqueue", "-j", piece=LONGEST_LINE + 1)), progress))
+
+
+def _counted(lines: Iterable[bytes], progress: Progress) -> Iterator[bytes]:
+    for number, line in enumerate(lines):
+        if not number % _SHOWN_EVERY:
+            progress.show(number)
+        yield line
 
 
 def whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:

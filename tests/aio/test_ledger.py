@@ -174,9 +174,22 @@ def test_what_is_no_file_of_its_own_is_not_written(
         os.mkfifo(path)
     else:
         path = path / "none" / "held.jsonl"
-    enter(ledger_at(path))
+    ledger = ledger_at(path)
+    caplog.clear()
+    enter(ledger)
     assert len(caplog.messages) == 1
     assert not target.exists()
+
+
+def test_what_cannot_be_written_is_told_of_before_it_is_needed(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger_at(path)
+    assert caplog.messages == []
+    ledger_at(path / "none" / "held.jsonl")
+    assert caplog.messages == [
+        f"held.ledger: {path}/none/held.jsonl cannot be written: `mmx held` will not know who had mail held"
+    ]
 
 
 def test_without_a_queue_id_it_says_what_to_do(path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,19 @@ def test_the_ledger_has_held_mail_alone_and_only_its_owner_reads_it(site: Site) 
     assert passed not in written
     assert "passes@" not in written
     assert site.ledger.stat().st_mode & 0o777 == 0o640
+
+
+def test_arrival_is_the_reply_to_mail_however_long_that_and_what_follows_take(site: Site) -> None:
+    wait = ("sleep", "2.5"), ("c", "")
+    script = reply_at_the_end("slow")
+    site.child.load(replace(script, replies={**script.replies, "mail": wait, "rcpt": wait}))
+    try:
+        (queue_id,) = site.hold("m1")
+    finally:
+        site.child.load(script)
+    entry = site.listed()[queue_id]
+    assert entry["children"] == [{"child": "opendmarc", "reason": "slow"}]
+    assert -0.5 < entry["mail_at"] - entry["arrival_time"] < 1.5
 
 
 def test_mail_that_was_not_sent_by_smtp_is_claimed_too(site: Site) -> None:

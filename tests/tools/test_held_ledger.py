@@ -66,6 +66,13 @@ def test_the_former_ledger_counts_too_and_a_missing_one_is_empty(path: Path) -> 
     assert reasons(laid(path, mail())[0]) == ["former"]
 
 
+def test_the_latest_claims_are_kept_and_those_are_in_the_current_ledger(path: Path) -> None:
+    old = b"".join(claimed("A1", ARRIVED - 9e5 + number, a="x") for number in range(MOST_CLAIMS))
+    path.with_name("held.jsonl.1").write_bytes(old)
+    path.write_bytes(claimed("A1", a="new"))
+    assert reasons(laid(path, mail())[0]) == ["new"]
+
+
 def test_torn_and_foreign_lines_are_passed_over(path: Path) -> None:
     whole = claimed("A1", a="good")
     path.write_bytes(b"\x00\xff\n" + whole[:40] + b"\n\n" + b"x" * (1 << 20) + b"\n" + whole + whole[:60])
