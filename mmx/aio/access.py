@@ -19,27 +19,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
+from mmx.aio.socket_modes import socket_mode
 from mmx.settings.endpoint import UnixEndpoint
 from mmx.settings.model import ChildSettings
 
 SERVICE_USER: Final = "mmx"
 _ROOT: Final = 0
 _ACL: Final = "system.posix_acl_access"
-
-_OPENDKIM_LIKE: Final = "set `UMask 007` in /etc/{name}.conf"
-# How the daemons that mmx knows are told who may use their sockets, by the name of the child.
-_SOCKET_MODE: Final = {
-    "opendkim": _OPENDKIM_LIKE,
-    "opendmarc": _OPENDKIM_LIKE,
-    "openarc": _OPENDKIM_LIKE,
-    "dkimpy-milter": "set `UMask 007` in /etc/dkimpy-milter/dkimpy-milter.conf",
-    "pyspf-milter": "set `UMask = 007` in /etc/pyspf-milter/pyspf-milter.conf",
-    "clamav-milter": "set `MilterSocketMode 660` in clamav-milter.conf",
-    "milter-greylist": 'write `socket "{path}" 660` in greylist.conf',
-    "rspamd": 'write `bind_socket = "{path} mode=0660";` in /etc/rspamd/local.d/worker-proxy.inc',
-    "spamass-milter": "run: echo 'SOCKETMODE=\"0660\"' >> /etc/default/spamass-milter",
-    "amavisd-milter": "run: echo 'MILTERSOCKETMODE=\"0660\"' >> /etc/default/amavisd-milter",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +39,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """A directory or socket on the way that does not let a user through.
+    """A directory, socket or file on the way that does not let a user through.
 
-    `wanted` are the permission bits that are missing, as for others: 1 to pass a directory, 2 for a socket.
+    `wanted` are the permission bits that are missing, as for others: 1 to pass a directory, 2 for a socket,
+    4 to read a file.
     """
 
     path: str
@@ -65,7 +52,7 @@ class Obstacle:
     wanted: int
 
     def __str__(self) -> str:
-        return f"{self.path} ({self.mode:04o} {_user_name(self.uid)}:{_group_name(self.gid)})"
+        return f"{self.path} ({self.mode:04o} {_user_name(self.uid)}:{group_name(self.gid)})"
 
 
 def own_account() -> Account:
@@ -97,12 +84,15 @@ def complaints(children: Iterable[ChildSettings], account: Account) -> list[str]
     return [f"children.{name}: {text}" for name, text in told if text]
 
 
-def obstacles(path: str, account: Account) -> list[Obstacle]:
-    """What is in the account's way to a socket, as far as can be seen; nothing if it is not there."""
-    return list(_obstacles(PurePosixPath(path), account))
+def obstacles(path: str, account: Account, purpose: int = stat.S_IWOTH) -> list[Obstacle]:
+    """What is in the account's way to a socket, as far as can be seen; nothing if it is not there.
+
+    `purpose` is the permission that is needed at the end of the way: S_IROTH to read a file.
+    """
+    return list(_obstacles(PurePosixPath(path), account, purpose))
 
 
-def _obstacles(place: PurePosixPath, account: Account) -> Iterator[Obstacle]:
+def _obstacles(place: PurePosixPath, account: Account, purpose: int) -> Iterator[Obstacle]:
     if account.uid == _ROOT:
         return
     for step in (*reversed(place.parents), place):
@@ -110,7 +100,7 @@ def _obstacles(place: PurePosixPath, account: Account) -> Iterator[Obstacle]:
             found = os.stat(step)  # noqa: PTH116 - a path that is never opened
         except OSError:
             return
-        wanted = stat.S_IXOTH if stat.S_ISDIR(found.st_mode) else stat.S_IWOTH
+        wanted = stat.S_IXOTH if stat.S_ISDIR(found.st_mode) else purpose
         if not _may(str(step), found, wanted, account):
             yield Obstacle(str(step), found.st_mode & 0o7777, found.st_uid, found.st_gid, wanted)
 
@@ -158,10 +148,10 @@ def _remedies(child: str, found: Iterable[Obstacle], account: Account) -> list[s
     for obstacle in found:
         if not obstacle.mode & obstacle.wanted << 3 or obstacle.gid == _ROOT:
             daemon.append(_open_to_group(child, obstacle))
-        group = _group_name(obstacle.gid)
+        group = group_name(obstacle.gid)
         if obstacle.gid != _ROOT and obstacle.gid not in account.groups and group not in join:
             join.append(group)
-            known = known and _is_member(account.name, group)
+            known = known and is_member(account.name, group)
     remedies = list(dict.fromkeys(daemon))
     if daemon:
         remedies.append(f"systemctl restart {child}")
@@ -181,11 +171,11 @@ def _open_to_group(child: str, obstacle: Obstacle) -> str:
         return f"run: chmod g+x {obstacle.path}"
     if obstacle.gid == _ROOT:
         return f"have {child} give its socket to a group of its own, with mode 0660"
-    text = _SOCKET_MODE.get(child.partition("@")[0], "have {name} make its socket with mode 0660")
-    return text.format(name=child, path=obstacle.path)
+    return socket_mode(child, obstacle.path).told
 
 
-def _is_member(user: str, group: str) -> bool:
+def is_member(user: str, group: str) -> bool:
+    """Whether the group database says so: the user's processes may be older."""
     account = account_of(user)
     try:
         return account is not None and grp.getgrnam(group).gr_gid in account.groups
@@ -200,7 +190,8 @@ def _user_name(number: int) -> str:
         return str(number)
 
 
-def _group_name(number: int) -> str:
+def group_name(number: int) -> str:
+    """The name of a group, or the number."""
     try:
         return grp.getgrgid(number).gr_name
     except KeyError:

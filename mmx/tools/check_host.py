@@ -12,20 +12,40 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from mmx.aio.access import own_account
+from mmx.aio.access import SERVICE_USER, own_account
 from mmx.detect.commands import Run, run
 from mmx.detect.facts import Absence, Failure
 from mmx.detect.host import Host
-from mmx.errors import InvalidValueError, MmxError
+from mmx.errors import InvalidValueError, MmxError, Problem, SettingsError
 from mmx.observe.status import Status
 from mmx.observe.status_json import from_json
 from mmx.settings.endpoint import Endpoint, InetEndpoint, UnixEndpoint, parse_endpoint
 from mmx.settings.load import DEFAULT_PATH, Loaded, load_leniently
+from mmx.tools.check_children_look import ChildView, children_of, look_at_children, units_to_ask
 from mmx.tools.check_finding import Finding, Kind
+from mmx.tools.check_mmx_look import (
+    SERVICE,
+    SOCKET,
+    MmxView,
+    ask_for_settings,
+    look_at_account,
+    look_at_files,
+    look_at_sockets,
+)
 from mmx.tools.check_postfix_look import PostfixView, look_at_postfix
+from mmx.tools.check_units import look_at_units
 from mmx.tools.control_client import ask
 
 ROOT: Final = 0
+BOOTED: Final = "/run/systemd/system"
+"""There if systemd runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrongSettings(Failure):
+    """Settings that are not valid."""
+
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +61,26 @@ class HostView:
     """The settings of the files, with the milters that were found."""
     daemon: Status | Failure = field(default_factory=lambda: Failure("not asked"))
     """What the mmx that runs tells of itself."""
+    mmx: MmxView = field(default_factory=MmxView)
+    child_views: tuple[ChildView, ...] = ()
+    """Each child, with its unit, its socket and a handshake."""
+
+    @property
+    def service_user(self) -> str:
+        """Whom the service runs as."""
+        service = self.mmx.unit(SERVICE)
+        return (service.more.get("User", "") if service is not None else "") or SERVICE_USER
+
+    @property
+    def speaks_for_mmx(self) -> bool:
+        """Whether what is refused to whoever looks is refused to mmx: root tries things as its user."""
+        return self.is_root or self.user == self.service_user
 
     @property
     def listeners(self) -> tuple[Endpoint, ...]:
-        """Where mmx listens: as it says itself, else as the settings say."""
+        """Where mmx listens: as its socket unit says, or it itself, or the settings."""
+        if self.mmx.sockets:
+            return tuple(socket.endpoint for socket in self.mmx.sockets)
         if isinstance(self.loaded, Failure):
             named = {}
         else:
@@ -81,16 +117,40 @@ def look(config: Path, postfix: Path | None = None, runner: Run = run) -> HostVi
         config=config,
         user=account.name,
         is_root=account.uid == ROOT,
-        systemd=Path("/run/systemd/system").is_dir(),
+        systemd=Path(BOOTED).is_dir(),
         loaded=_settings(config),
         daemon=_daemon(config),
     )
+    # The units come first: a connection to a socket of systemd starts what it belongs to.
+    seen = _with_children(seen, runner)
     return replace(seen, postfix=look_at_postfix(runner, postfix, seen.listeners, is_root=seen.is_root))
+
+
+def _with_children(seen: HostView, runner: Run) -> HostView:
+    """With mmx itself and its children looked at."""
+    children = children_of(seen.loaded, seen.daemon)
+    names = (SERVICE, SOCKET, *units_to_ask(child.name for child in children))
+    units = look_at_units(runner, names, booted=seen.systemd)
+    known = {} if isinstance(units, Failure) else units
+    account, listed = look_at_account(known.get(SERVICE), is_root=seen.is_root)
+    files = () if isinstance(seen.loaded, Failure) else seen.loaded.files
+    mmx = MmxView(
+        units=units,
+        account=account,
+        listed=listed,
+        in_force=ask_for_settings(load_leniently(seen.config).control_socket),
+        sockets=tuple(look_at_sockets(known.get(SOCKET), seen.listeners)),
+        closed=tuple(look_at_files(files, account)),
+    )
+    views = look_at_children(children, units, account, runner, is_root=seen.is_root)
+    return replace(seen, mmx=mmx, child_views=views)
 
 
 def _settings(config: Path) -> Loaded | Failure:
     try:
         return Host().load(config)
+    except SettingsError as error:
+        return WrongSettings(str(error), error.problems)
     except MmxError as error:
         return Failure(str(error))
 

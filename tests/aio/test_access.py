@@ -36,8 +36,8 @@ def tree(monkeypatch: pytest.MonkeyPatch) -> Tree:
     monkeypatch.setattr(os, "stat", tree.stat)
     monkeypatch.setattr(access, "_has_list", lambda _step: False)
     monkeypatch.setattr(access, "_user_name", lambda number: {0: "root"}.get(number, "daemon"))
-    monkeypatch.setattr(access, "_group_name", lambda number: groups[number])
-    monkeypatch.setattr(access, "_is_member", lambda _user, _group: False)
+    monkeypatch.setattr(access, "group_name", lambda number: groups[number])
+    monkeypatch.setattr(access, "is_member", lambda _user, _group: False)
     return tree
 
 
@@ -59,7 +59,7 @@ def test_who_is_no_member_is_told_to_become_one(tree: Tree) -> None:
 
 
 def test_a_process_keeps_the_groups_it_was_started_with(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access, "_is_member", lambda _user, _group: True)
+    monkeypatch.setattr(access, "is_member", lambda _user, _group: True)
     tree.things = {PATH: (SOCKET | 0o770, 950, 902)}
     assert advice("opendkim", PATH, MMX).endswith(
         "systemctl restart mmx: it was started before its user became a member of opendkim"
@@ -142,8 +142,8 @@ def test_accounts() -> None:
     assert (account.uid, me.pw_gid in account.groups) == (me.pw_uid, True)
     assert own_account().uid == me.pw_uid
     assert account_of("nobody-of-this-name") is None
-    assert access._is_member(me.pw_name, grp.getgrgid(me.pw_gid).gr_name)
-    assert not access._is_member(me.pw_name, "no-group-of-this-name")
+    assert access.is_member(me.pw_name, grp.getgrgid(me.pw_gid).gr_name)
+    assert not access.is_member(me.pw_name, "no-group-of-this-name")
 
 
 def test_a_refusal_that_modes_do_not_explain() -> None:

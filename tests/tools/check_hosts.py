@@ -1,18 +1,33 @@
 """Made-up hosts for the checks of `mmx check`: one on which all is well, and changes to it."""
 
+import json
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from mmx.observe.status import Status
+from mmx import __version__
+from mmx.aio.access import Account
+from mmx.detect.facts import Unit
+from mmx.observe.status import ChildStatus, Status
+from mmx.settings.endpoint import UnixEndpoint
 from mmx.settings.load import Loaded
 from mmx.settings.model import ChildSettings, Settings
+from mmx.settings.show import show_json
+from mmx.tools.check_children_look import children_of, unit_names
 from mmx.tools.check_finding import Finding
+from mmx.tools.check_greeting import Greeting
 from mmx.tools.check_host import HostView
+from mmx.tools.check_mmx_look import SERVICE, MmxView, SocketView
+from mmx.tools.check_mmx_look import SOCKET as MMX_SOCKET
 from mmx.tools.check_postfix_look import PARAMETERS, PostfixView, Service
 from mmx.tools.check_postfix_reach import Reached
 from mmx.tools.check_table import examine
+from mmx.tools.check_units import UnitView
+from mmx.wire.payload import Options
 
+MMX = Account("mmx", 901, frozenset({901}))
+OPENDKIM = ChildSettings("opendkim", UnixEndpoint("/run/opendkim/opendkim.sock"))
+OPTIONS = Options(6, 0x11, 0, {})
 SOCKET = "unix:/var/spool/postfix/mmx/mmx.sock"
 POSTFIX_SAYS = {
     "smtpd_milters": "unix:mmx/mmx.sock",
@@ -74,12 +89,40 @@ def host(
     settings: Settings | None = None,
 ) -> HostView:
     """A host with such a Postfix, and these children of mmx."""
-    chosen = replace(settings or Settings(), children=tuple(children))
-    return HostView(
-        postfix=postfix(main, master),
-        loaded=Loaded(chosen, {}),
-        daemon=Status(at=2.0, started=1.0, version="0", listeners=(SOCKET,)),
+    chosen = replace(settings or Settings(), children=tuple(children) or (OPENDKIM,))
+    return mmx_on(Loaded(chosen, {}), HostView(postfix=postfix(main, master)))
+
+
+def mmx_on(loaded: Loaded, view: HostView) -> HostView:
+    """A host where mmx has these settings in force, and all its children answer."""
+    asked = (*loaded.settings.chain, *loaded.settings.observed)
+    told = tuple(ChildStatus(child.name, str(child.endpoint), state="up") for child in asked)
+    daemon = Status(at=2.0, started=1.0, version=__version__, listeners=(SOCKET,), children=told)
+    seen = children_of(loaded, daemon)
+    return replace(
+        view,
+        loaded=loaded,
+        daemon=daemon,
+        mmx=MmxView(
+            units={SERVICE: running(SERVICE, MainPID="4711"), MMX_SOCKET: running(MMX_SOCKET)},
+            account=MMX,
+            listed=MMX.groups,
+            in_force=json.loads(show_json(loaded)),
+            sockets=tuple(
+                SocketView(listener.endpoint, MMX_SOCKET, mode=0o660)
+                for listener in loaded.settings.listeners
+            ),
+        ),
+        child_views=tuple(
+            replace(child, unit=running(unit_names(child.name)[0]), greeting=Greeting(0.01, OPTIONS))
+            for child in seen
+        ),
     )
+
+
+def running(name: str, active: str = "active", state: str = "enabled", **more: str) -> UnitView:
+    """A unit that runs, and does so after a boot, if nothing else is said."""
+    return UnitView(Unit(name, active_state=active, file_state=state), more)
 
 
 def found(view: HostView, name: str) -> list[Finding]:

@@ -12,6 +12,7 @@ from mmx.settings.load import Loaded
 from mmx.settings.model import Listener, Settings
 from mmx.tools import check_host
 from mmx.tools.check_host import look
+from mmx.tools.check_mmx_look import MmxView, SocketView
 from tests.tools.check_hosts import host
 
 PLACE = UnixEndpoint("/run/a.sock")
@@ -19,11 +20,13 @@ PLACE = UnixEndpoint("/run/a.sock")
 
 def test_listeners_are_those_of_the_daemon() -> None:
     loaded = Loaded(Settings(listeners=(Listener("submission", PLACE),)), {})
-    view = replace(host(), loaded=loaded)
+    view = replace(host(), loaded=loaded, mmx=MmxView())
     running = Status(at=2.0, started=1.0, version="0", listeners=("inet:127.0.0.1:1", "submission", "other"))
     assert replace(view, daemon=running).listeners == (InetEndpoint("127.0.0.1", 1), PLACE)
     assert replace(view, daemon=Failure("no")).listeners == (PLACE,)
     assert replace(view, daemon=Failure("no"), loaded=Failure("no")).listeners == ()
+    held_by_systemd = MmxView(sockets=(SocketView(PLACE),))
+    assert replace(view, daemon=running, mmx=held_by_systemd).listeners == (PLACE,)
 
 
 def test_what_cannot_be_had_has_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
