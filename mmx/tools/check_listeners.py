@@ -44,6 +44,8 @@ def sockets(view: HostView) -> Iterator[Finding]:
 
 def _unix(socket: SocketView, path: str, view: HostView) -> Iterator[Finding]:
     place = str(socket.endpoint)
+    if socket.missing and _is_tried(place, view):
+        return  # and told of there
     if socket.missing:
         service, unit = view.mmx.unit(SERVICE), view.mmx.unit(SOCKET)
         if unit is not None and unit.active:
@@ -56,6 +58,12 @@ def _unix(socket: SocketView, path: str, view: HostView) -> Iterator[Finding]:
         yield OPEN.at(place, f"its mode is {socket.mode:04o}", *_closed(socket, path, view))
     else:
         yield good(AREA, place, f"mode {socket.mode:04o}, group {group_name(socket.gid)}")
+
+
+def _is_tried(place: str, view: HostView) -> bool:
+    """Whether a connection was tried as Postfix."""
+    reached = None if isinstance(view.postfix, Failure) else view.postfix.reached.get(place)
+    return reached is not None and reached.error is not None
 
 
 def _closed(socket: SocketView, path: str, view: HostView) -> Iterator[str]:

@@ -35,6 +35,8 @@ def with_units(view: HostView, *units: str, **more: str) -> HostView:
 def test_a_socket_that_is_not_there() -> None:
     view = on()
     gone = replace(view, mmx=replace(view.mmx, sockets=(SocketView(DEFAULT_ENDPOINT, missing=True),)))
+    assert bad(gone) == [], "a connection was tried as Postfix, and that is told there"
+    gone = replace(gone, postfix=Failure("not installed"))
     assert [(one.name, one.commands) for one in bad(gone)] == [("listener.missing", (BOTH,))]
     by_itself = with_units(gone, SERVICE)
     assert [one.commands for one in bad(by_itself)] == [("systemctl restart mmx",)]
