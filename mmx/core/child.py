@@ -59,7 +59,7 @@ class Link(Enum):
 
 
 class Due:
-    """A reply that a child owes."""
+    """A reply that a child owes. Headers that go out together share one."""
 
     __slots__ = ("code", "event", "wanted")
 
@@ -184,12 +184,14 @@ class Child:
         """True if it is known to answer nothing more of a message after its verdict, as libmilter (S2)."""
         return self.plan.pipelining == WHOLE
 
-    def is_ambiguous(self, due: Due) -> bool:
-        """True if a verdict in this reply leaves open what the child does with content sent after it."""
+    def is_ambiguous(self, due: Due, behind: int) -> bool:
+        """True if a verdict in this reply leaves open what the child does with content sent after it;
+        `behind` is how many replies are due after it.
+        """
         part = self.part
         if self.falls_silent or due.code not in CONTENT_COMMANDS or part is None:
             return False
-        if self.due and self.due[-1] is not due:
+        if behind:
             return True
         beyond_headers = due.code == command.HEADER and part.progress == command.EOH
         return (beyond_headers and self.wants(command.EOH)) or (due.code != command.BODY and part.offset > 0)
@@ -229,7 +231,7 @@ class Child:
         if self.answers(command.HEADER):
             if not self.due:
                 self._time_head(command.HEADER, now)
-            self.due.extend([Due(command.HEADER, None) for _ in headers])
+            self.due.extend([Due(command.HEADER, None)] * len(headers))
             self.wanted += len(headers)
 
     def _time_head(self, code: int, now: float) -> None:
@@ -281,13 +283,15 @@ class Child:
         change nobody else's standing.
         """
         due = self.due
+        most = min(len(received), len(due))
         taken = 0
-        for one in received:
-            if one != CONTINUE_FRAME or not due or due[0].code not in _STREAMED or not due[0].wanted:
+        while taken < most and received[taken] == CONTINUE_FRAME:
+            head = due[0]
+            if head.code not in _STREAMED or not head.wanted:
                 break
-            event = due.popleft().event
-            if event is not None:
-                self.passed = max(self.passed, event.serial)
+            due.popleft()
+            if head.event is not None:
+                self.passed = max(self.passed, head.event.serial)
             taken += 1
         if taken:
             self.wanted -= taken
@@ -323,7 +327,7 @@ class Child:
         verdict, or because a verdict before would leave open whether it answers the rest.
         """
         owed = [due for due in self.due if due.wanted and due.code in MESSAGE_COMMANDS]
-        if owed and (owed[-1].code == command.EOM or self.is_ambiguous(owed[0])):
+        if owed and (owed[-1].code == command.EOM or self.is_ambiguous(owed[0], len(owed) - 1)):
             return False
         for due in owed:
             due.wanted = False

@@ -260,6 +260,26 @@ def _stream(state: State, code: int, received: bytes) -> None:
 
 def _header(state: State, received: bytes) -> None:
     _stream(state, command.HEADER, received)
+    _take_further(state)
+
+
+def _take_further(state: State) -> None:
+    """The headers that wait behind the first one. They change nothing but the content, and are the most that
+    an MTA sends, so they are taken by themselves.
+    """
+    transaction = state.transaction
+    if transaction is None or transaction.conclusion is not None or transaction.content is None:
+        return
+    content, inbox, macro = transaction.content, state.inbox, state.macros.get(command.HEADER)
+    if not state.answered_options.protocol & option.NR_HDR:
+        return
+    while inbox and (inbox[0] == macro or inbox[0][CODE] == command.HEADER):
+        received = inbox.popleft()
+        if received[CODE] != command.HEADER:
+            continue  # Postfix repeats them before each header
+        _keep_header(state, content, received)
+        if content.octets > transaction.size_limit:
+            joins.enforce_sizes(state, transaction, content.octets)
 
 
 def _keep_header(state: State, content: Content, received: bytes) -> None:

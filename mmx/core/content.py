@@ -16,9 +16,12 @@ from typing import Final
 from mmx.core.event import Event
 from mmx.core.plan import OVERHEAD
 from mmx.core.spool import Spool
-from mmx.wire import command, header, payload
+from mmx.wire import command, payload
 from mmx.wire.framing import DATA, MAX_DATA, frame
 
+_STRINGS: Final = 2
+"""Name and value, each with its NUL."""
+_SPACE: Final = ord(" ")
 _LINE_MARKS: Final = 1
 """A header's colon and CRLF, less the two NULs of its frame."""
 _MAX_CHUNKS: Final = 4096
@@ -29,13 +32,13 @@ class Content:
     """The message as the MTA sent it. Header values keep the form agreed with the MTA."""
 
     __slots__ = (
-        *("_ends", "_frames", "_header_octets", "_stripped", "body", "eoh", "eom"),
-        *("headers", "headers_size", "macros"),
+        *("_ends", "_frames", "_header_octets", "_headers", "_stripped", "body", "eoh", "eom"),
+        *("headers_size", "macros"),
     )
 
     def __init__(self, body: Spool) -> None:
-        self.headers: list[tuple[bytes, bytes]] = []
         self._frames: list[bytes] = []
+        self._headers: list[tuple[bytes, bytes]] = []
         self._stripped: list[bytes] = []
         self.headers_size = 0
         self._header_octets = 0
@@ -49,7 +52,14 @@ class Content:
     @property
     def header_count(self) -> int:
         """Headers received so far."""
-        return len(self.headers)
+        return len(self._frames)
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Names and values of the headers received so far, taken apart for whoever asks."""
+        known = self._headers
+        known += [payload.decode_header(received[DATA:]) for received in self._frames[len(known) :]]
+        return known
 
     @property
     def size(self) -> int:
@@ -68,7 +78,8 @@ class Content:
 
     def add_header(self, received: bytes) -> None:
         """Take a HEADER frame. Raises `ProtocolError`."""
-        self.headers.append(payload.decode_header(received[DATA:]))
+        if received.count(0, DATA) != _STRINGS or received[-1]:
+            payload.decode_header(received[DATA:])  # raises: it says what is wrong
         self._frames.append(received)
         self.headers_size += len(received) + OVERHEAD
         self._header_octets += len(received) - DATA + _LINE_MARKS
@@ -94,7 +105,7 @@ class Content:
         if not strip:
             return self._frames[start:end]
         stripped = self._stripped
-        stripped += map(stripped_header, self.headers[len(stripped) : end])
+        stripped += map(stripped_header, self._frames[len(stripped) : end])
         return stripped[start:end]
 
     def chunk(self, offset: int) -> bytes:
@@ -128,10 +139,8 @@ class Revision:
 
     def header_frames(self, start: int, end: int, *, strip: bool) -> list[bytes]:
         """The HEADER frames for a child, as in `Content`."""
-        headers = self._headers[start:end]
-        if strip:
-            return [stripped_header(field) for field in headers]
-        return [frame(command.HEADER, payload.encode_strings(*field)) for field in headers]
+        frames = [frame(command.HEADER, payload.encode_strings(*field)) for field in self._headers[start:end]]
+        return list(map(stripped_header, frames)) if strip else frames
 
     def chunk(self, offset: int) -> bytes:
         """The piece of body from `offset` on."""
@@ -142,10 +151,12 @@ class Revision:
 Source = Content | Revision
 
 
-def stripped_header(field: tuple[bytes, bytes]) -> bytes:
+def stripped_header(received: bytes) -> bytes:
     """The HEADER frame for a child that did not agree on HDR_LEADSPC (W9)."""
-    name, value = field
-    return frame(command.HEADER, payload.encode_strings(name, header.without_leading_space(value)))
+    value = received.index(0, DATA) + 1
+    if received[value] != _SPACE:
+        return received
+    return frame(command.HEADER, received[DATA:value] + received[value + 1 :])
 
 
 NewSpool = Callable[[], Spool]

@@ -34,15 +34,31 @@ _WORTH_A_WRITE: Final = 32 << 10
 
 
 def feed(state: State, child: Child) -> None:
-    """Send the child everything it may see now; one that answers nothing is not fed for ever."""
+    """Send a child that is up and does not wait everything it may see now; one that answers nothing is not
+    fed for ever.
+    """
     part = child.part
     if part is not None and part.progress == command.EOM:
+        return
+    if child.passed == state.serial and _has_seen_all(state, part):
         return
     if len(child.due) >= state.chain.limits.max_due:
         links.fail(state, child, Loss("protocol", f"{len(child.due)} replies are due"))
         return
-    while child.link is Link.UP and not child.waits and _send_next(state, child):
+    while _send_next(state, child) and child.link is Link.UP and not child.waits:
         pass
+
+
+def _has_seen_all(state: State, part: Part | None) -> bool:
+    """True if nothing is left for a child that has passed the latest event: content has no serials, and a
+    part may have begun anew.
+    """
+    transaction = state.transaction
+    if transaction is None:
+        return True
+    if transaction.content is not None or part is None or part.recipients_sent < len(transaction.recipients):
+        return False
+    return part.mail_sent and (transaction.data is None or part.progress != 0)
 
 
 def _send_next(state: State, child: Child) -> bool:

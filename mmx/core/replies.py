@@ -129,7 +129,7 @@ def _message(state: State, child: Child, due: Due, code: int, decided: Verdict |
 def _leave(state: State, child: Child, part: Part, due: Due) -> None:
     """An early verdict. What was sent ahead is not answered by libmilter; others may answer it or not."""
     part.stage = due.code
-    if child.is_ambiguous(due):
+    if child.is_ambiguous(due, len(child.due)):
         links.leave(state, child)
     else:
         child.forget_content()

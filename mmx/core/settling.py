@@ -249,10 +249,15 @@ def _everybody_accepted(state: State) -> bool:
 
     An empty chain has said nothing: a child that a reload brings must still be able to join.
     """
-    if state.refusal or any(_holds(child) for child in state.children):
-        return False
-    asked = [child for child in state.children if not is_left_out(child)]
-    return bool(asked) and all(accepted_for_good(child) for child in asked)
+    asked = False
+    for child in state.children:
+        if not is_left_out(child):
+            if not accepted_for_good(child):
+                return False
+            asked = True
+        if _holds(child):
+            return False
+    return asked and not state.refusal
 
 
 def _holds(child: Child) -> bool:

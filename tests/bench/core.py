@@ -28,6 +28,7 @@ class CoreRun:
     """One session of the core and three children that say CONTINUE."""
 
     def __init__(self, *, pipelining: str = HEADERS) -> None:
+        self._splitter = FrameSplitter(1 << 20)
         plans = tuple(ChildPlan(f"child{number}", "unix:/x", pipelining=pipelining) for number in range(3))
         self.session = Session(Chain(plans), name="bench", now=0.0, knowledge=Knowledge())
         offer = payload.encode_options(6, option.ALL_ACTIONS, option.ALL_PROTOCOL, {})
@@ -59,14 +60,12 @@ class CoreRun:
                 moved = self._answer(child) or moved
 
     def _answer(self, child: Child) -> bool:
-        sent = child.out[:]
+        sent = [written[CODE] for written in child.out if written[CODE] not in _UNANSWERED]
         child.out.clear()
-        for written in sent:
-            code = written[CODE]
-            if code == command.OPTNEG:
-                self.session.from_child(child, _OPTIONS)
-            elif code not in _UNANSWERED and child.link is Link.UP:
-                self.session.from_child(child, _CONTINUE)
+        if sent == [command.OPTNEG]:
+            self.session.from_child(child, _OPTIONS)
+        elif sent and child.link is Link.UP:
+            self.session.from_child(child, *[_CONTINUE] * len(sent))
         return bool(sent)
 
 
