@@ -29,7 +29,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 from mmx.observe.gathering import GatheringHandler
 from mmx.observe.syslog import SYSLOG, SyslogHandler, severity
@@ -68,7 +68,7 @@ def escape(text: bytes | str, limit: int = LONGEST_TEXT) -> str:
 
 def fields(**values: object) -> str:
     """Write `key=value` pairs; None is left out, strings are escaped, and quoted where they need it."""
-    return " ".join(f"{key}={_value(value)}" for key, value in values.items() if value is not None)
+    return " ".join([f"{key}={_value(value)}" for key, value in values.items() if value is not None])
 
 
 class Line:
@@ -263,13 +263,12 @@ def _plain(value: object) -> object:
 
 
 def _value(value: object) -> str:
-    if isinstance(value, bytes | str):
-        return _text_value(value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.3f}".rstrip("0").rstrip(".")
-    return _text_value(str(value))
+    write = _WRITERS.get(type(value))
+    return _text_value(str(value)) if write is None else write(value)
+
+
+def _float_value(value: float) -> str:
+    return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
 def _text_value(value: bytes | str) -> str:
@@ -278,6 +277,16 @@ def _text_value(value: bytes | str) -> str:
         return text
     text = escape(value)
     return '"' + text.replace('"', r"\x22") + '"' if _NEEDS_QUOTES.search(text) else text
+
+
+_WRITERS: Final[Mapping[type, Callable[[Any], str]]] = {
+    str: _text_value,
+    bytes: _text_value,
+    int: str,
+    float: _float_value,
+    bool: lambda value: "yes" if value else "no",
+}
+"""By the exact type; all but text can have nothing to escape."""
 
 
 def _as_hex(match: re.Match[str]) -> str:
