@@ -120,7 +120,7 @@ def _install(target: Target, options: argparse.Namespace) -> None:
     if is_packaged(target):
         _tell(*notes(facts, target))
     if target.is_host:
-        if not Path(_BUS).exists():
+        if not options.groups and not Path(_BUS).exists():
             print(f"there is no {_BUS}: without it mmx cannot ask systemd for the milters; install dbus")
         if target.changed and _is_active(target):
             print("mmx runs with its former units and groups: systemctl restart mmx")
