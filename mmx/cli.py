@@ -12,6 +12,7 @@
     mmx reload, disable, enable, drain   change what it does
     mmx completion SHELL                 print what a shell needs to complete command lines
     mmx held [show|release|delete ...]   the mail that children had held
+    mmx filter SCRIPT.yaml ...           be a milter that does what a script says
     mmx install [--dry-run] [--postfix]  make mmx a service of this host; `mmx uninstall` undoes it
 
 Exit codes are those of sysexits.h (mmx.errors); 0 when all is well. What is asked for goes to standard

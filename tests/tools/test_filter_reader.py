@@ -1,5 +1,6 @@
 """Scripts of `mmx filter` as YAML."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from mmx.errors import Problem, SettingsError
 from mmx.settings.section import Findings
 from mmx.tools.filter_reader import STAGES, parse_script, read_script
-from mmx.tools.filter_script import Script
+from mmx.tools.filter_script import EVENTS, KNOWN_FROM, Script
+from mmx.tools.filter_steps import _VALUED, _WORDS
 from mmx.wire import command, option
 
 
@@ -165,3 +167,22 @@ def test_a_file(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     path.write_text("rules: [{at: eom, do: reject}]")
     assert len(read_script(path)[0].rules) == 1
+
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
+REFERENCE = (DOCS / "reference/filter-script.md").read_text()
+HOW_TO = (DOCS / "how-to/write-a-milter-for-a-test.md").read_text()
+
+
+@pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", REFERENCE + HOW_TO, re.DOTALL))
+def test_scripts_of_the_pages_are_valid(text: str) -> None:
+    script, warnings = parse(text)
+    assert script.rules
+    assert not warnings
+
+
+@pytest.mark.parametrize(
+    "word", [*EVENTS, *KNOWN_FROM, *_WORDS, *_VALUED, *STAGES, "message", "session", "nth"]
+)
+def test_the_page_has_every_word(word: str) -> None:
+    assert re.search(rf"`{word}[`:]", REFERENCE)
