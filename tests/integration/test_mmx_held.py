@@ -1,35 +1,22 @@
-"""`mmx held` on mail that a child behind mmx really had quarantined, in the hold queue of a real Postfix.
+"""`mmx held` on mail that a child behind mmx really had quarantined, in the hold queue of a real Postfix."""
 
-The Postfix is the tests' own; the command sees its configuration at /etc/postfix, in a mount namespace, so
-that Postfix's programs are run exactly as on a host.
-"""
-
-import contextlib
 import json
-import os
 import re
 import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mmx.errors import EX_INTERRUPTED, EX_NOPERM, EX_OK, EX_UNAVAILABLE, EX_USAGE
-from tests.integration.daemon import Mmx
+from tests.integration.held_site import SOON, Site, at_terminal, kick_pickup, running_site
 from tests.integration.postfix import Postfix, Smtpd, eventually
 from tests.integration.scripted_child import ChildScript, ScriptedChild
-from tests.integration.scripts import add, edits, message, plain, quarantine, session
-from tests.integration.sink import Delivery, LmtpSink
-from tests.integration.smtp_client import run_session
+from tests.integration.scripts import add, content, edits, plain, quarantine
 
-SOON = 20.0
 REASON = "p=quarantine \x1b[31mred"
-HOLDS = {"smtpd_sender_restrictions": "check_sender_access static:HOLD"}
 
 
 def reply_at_the_end(reason: str) -> ChildScript:
@@ -41,96 +28,19 @@ def reply_at_the_end(reason: str) -> ChildScript:
     return ChildScript(replies=replies)
 
 
-class Site:
-    """Postfix, mmx behind it, one child behind that; and the command."""
-
-    def __init__(
-        self, directory: Path, mmx: Mmx, postfix: Postfix, sink: LmtpSink, child: ScriptedChild
-    ) -> None:
-        self.directory = directory
-        self.mmx = mmx
-        self.postfix = postfix
-        self.sink = sink
-        self.child = child
-        self.ledger = mmx.directory / "held.jsonl"
-
-    def send(
-        self, *tags: str, service: str = "in", recipients: tuple[str, ...] = ("r1@rcpt.test",)
-    ) -> list[str]:
-        """Messages of these senders, in one session; their queue ids."""
-        steps = session(*(message(tag, recipients) for tag in tags))
-        found = re.findall(r"queued as (\w+)", "".join(run_session(self.postfix.ports[service], steps)))
-        assert len(found) == len(tags)
-        return found
-
-    def hold(self, *tags: str) -> list[str]:
-        """Messages that the child has held; their queue ids."""
-        ids = self.send(*tags)
-        assert [self.postfix.queue_of(queue_id) for queue_id in ids] == ["hold"] * len(ids)
-        assert eventually(lambda: self.ledger.exists() and set(ids) <= self.claimed(), SOON)
-        return ids
-
-    def claimed(self) -> set[str]:
-        """The queue ids in the ledger."""
-        return set(re.findall(r'"queue_id":"(\w+)"', self.ledger.read_text()))
-
-    def command(self, *words: str, config: Path | None = None) -> list[str]:
-        """The command line of `mmx held`."""
-        mount = 'mount --bind "$0" /etc/postfix && exec "$@"'
-        settings = str(self.mmx.directory / "mmx.yaml")
-        python = [sys.executable, "-m", "mmx", "held", "--config", settings, *words]
-        namespace = ["unshare", "--mount", "--propagation", "private", "sh", "-c", mount]
-        return [*namespace, str(config or self.postfix.config), *python]
-
-    def held(self, *words: str, status: int = EX_OK, config: Path | None = None) -> tuple[str, str]:
-        """What it says, on standard output and on standard error."""
-        command = self.command(*words, config=config)
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
-        assert done.returncode == status, (done.stdout, done.stderr)
-        return done.stdout.decode(), done.stderr.decode()
-
-    def listed(self, *words: str) -> dict[str, dict[str, Any]]:
-        """What is on hold, by queue id."""
-        entries = [json.loads(line) for line in self.held("--json", *words)[0].splitlines()]
-        return {entry["queue_id"]: entry for entry in entries}
-
-    def row(self, queue_id: str) -> str:
-        """Its line of the table."""
-        (line,) = [line for line in self.held()[0].splitlines() if queue_id in line]
-        return line
-
-    def arrives(self, queue_id: str) -> Delivery:
-        assert eventually(lambda: bool(self.sink.deliveries(queue_id)), SOON), self.postfix.log_text()
-        (delivery,) = self.sink.deliveries(queue_id)
-        return delivery
-
-    def clear(self) -> None:
-        """Nothing is on hold."""
-        self.postfix.command("postsuper", "-d", "ALL", "hold")
+@pytest.fixture(scope="module")
+def child() -> Iterator[ScriptedChild]:
+    with tempfile.TemporaryDirectory(prefix="mmx-held-") as directory:
+        made = ScriptedChild(Path(directory) / "child.sock")
+        made.load(reply_at_the_end(REASON))
+        yield made
+        made.close()
 
 
 @pytest.fixture(scope="module")
-def running(postfix_package: None) -> Iterator[Site]:
-    with contextlib.ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mmx-held-")))
-        directory.chmod(0o755)
-        child = ScriptedChild(directory / "child.sock")
-        stack.callback(child.close)
-        child.load(reply_at_the_end(REASON))
-        sink = LmtpSink()
-        stack.callback(sink.close)
-        mmx = stack.enter_context(Mmx(directory / "mmx.sock", {"opendmarc": {"endpoint": child.endpoint}}))
-        milter = f"unix:{directory}/mmx.sock"
-        main_cf = {
-            "non_smtpd_milters": milter,
-            "fast_flush_domains": "dead.test",
-            "transport_maps": "inline:{dead.test=lmtp:inet:127.0.0.1:1}",
-            "multi_instance_enable": "yes",
-            "multi_instance_name": "postfix-out",
-        }
-        services = [Smtpd("in", [milter]), Smtpd("holds", options=HOLDS), Smtpd("plain")]
-        postfix = stack.enter_context(Postfix(services, sink.port, main_cf))
-        yield Site(directory, mmx, postfix, sink, child)
+def running(postfix_package: None, child: ScriptedChild) -> Iterator[Site]:
+    with running_site("opendmarc", child.endpoint) as made:
+        yield made
 
 
 @pytest.fixture
@@ -170,14 +80,16 @@ def test_the_ledger_has_held_mail_alone_and_only_its_owner_reads_it(site: Site) 
     assert site.ledger.stat().st_mode & 0o777 == 0o640
 
 
-def test_arrival_is_the_reply_to_mail_however_long_that_and_what_follows_take(site: Site) -> None:
+def test_arrival_is_the_reply_to_mail_however_long_that_and_what_follows_take(
+    site: Site, child: ScriptedChild
+) -> None:
     wait = ("sleep", "2.5"), ("c", "")
     script = reply_at_the_end("slow")
-    site.child.load(replace(script, replies={**script.replies, "mail": wait, "rcpt": wait}))
+    child.load(replace(script, replies={**script.replies, "mail": wait, "rcpt": wait}))
     try:
         (queue_id,) = site.hold("m1")
     finally:
-        site.child.load(script)
+        child.load(script)
     entry = site.listed()[queue_id]
     assert entry["children"] == [{"child": "opendmarc", "reason": "slow"}]
     assert -0.5 < entry["mail_at"] - entry["arrival_time"] < 1.5
@@ -190,12 +102,6 @@ def test_mail_that_was_not_sent_by_smtp_is_claimed_too(site: Site) -> None:
     kick_pickup(site.postfix)
     assert eventually(lambda: len(site.postfix.queued()) == 1, SOON)
     assert eventually(lambda: bool(site.listed("--child", "opendmarc")), SOON, 0.1)
-
-
-def kick_pickup(postfix: Postfix) -> None:
-    """Have pickup(8) look at the maildrop now; it does by itself every minute."""
-    command = ["/usr/sbin/postkick", "-c", str(postfix.config), "public", "pickup", "W"]
-    subprocess.run(command, check=True, timeout=20)
 
 
 def test_a_message_is_shown_with_its_escapes_harmless(site: Site) -> None:
@@ -227,11 +133,13 @@ def test_a_deleted_message_is_gone_and_a_dry_run_deletes_none(site: Site) -> Non
     assert site.sink.deliveries(deleted) == ()
 
 
-def test_a_requeued_message_is_scanned_by_nobody_and_arrives_with_a_new_id(site: Site) -> None:
+def test_a_requeued_message_is_scanned_by_nobody_and_arrives_with_a_new_id(
+    site: Site, child: ScriptedChild
+) -> None:
     site.sink.forget()
     (queue_id,) = site.hold("m1")
-    seen = len(site.child.connections)
-    packets = sum(len(connection.packets) for connection in site.child.connections)
+    seen = len(child.connections)
+    packets = sum(len(connection.packets) for connection in child.connections)
     assert site.held("requeue", queue_id)[0] == f"requeued: {queue_id}\n"
     kick_pickup(site.postfix)
     assert eventually(lambda: site.sink.count() == 1, SOON), site.postfix.log_text()
@@ -240,8 +148,8 @@ def test_a_requeued_message_is_scanned_by_nobody_and_arrives_with_a_new_id(site:
     assert delivery.content.count(b"\r\nX-Scanned: yes\r\n") == 1
     assert site.held()[0] == "no mail is on hold\n"
     # non_smtpd_milters names mmx, so a scan would have shown in the child.
-    assert len(site.child.connections) == seen
-    assert sum(len(connection.packets) for connection in site.child.connections) == packets
+    assert len(child.connections) == seen
+    assert sum(len(connection.packets) for connection in child.connections) == packets
 
 
 def test_a_site_is_flushed(site: Site) -> None:
@@ -310,28 +218,6 @@ def test_what_is_not_on_hold_is_refused(site: Site) -> None:
     assert complaint.startswith("mmx held: ALL: neither a queue id nor ID@ARRIVAL")
 
 
-def at_terminal(command: Sequence[str], typed: bytes) -> tuple[int, str]:
-    """Run it at a terminal of its own, and type something once it asks; its status and what was shown."""
-    master, slave = os.openpty()
-    session_of_its_own = ["setsid", "--ctty", "--wait", *command]
-    process = subprocess.Popen(session_of_its_own, stdin=slave, stdout=slave, stderr=slave)
-    os.close(slave)
-    shown = b""
-    try:
-        end = time.monotonic() + SOON
-        while not shown.endswith(b": ") and not shown.endswith(b"] ") and time.monotonic() < end:
-            shown += os.read(master, 4096)
-        os.write(master, typed)
-        with contextlib.suppress(OSError):  # EIO: nobody has the other end any more
-            while data := os.read(master, 4096):
-                shown += data
-        return process.wait(SOON), shown.decode()
-    finally:
-        process.kill()
-        process.wait()
-        os.close(master)
-
-
 def test_all_wants_a_phrase_typed_at_a_terminal(site: Site) -> None:
     site.hold("m1", "m2")
     (other,) = site.send("m3", service="holds")
@@ -382,7 +268,7 @@ def test_a_stopped_postfix_is_told_of_and_its_queue_read_all_the_same(site: Site
     milter = f"unix:{site.directory}/mmx.sock"
     # postsuper itself could not write the log that postlogd(8) writes.
     with Postfix([Smtpd("in", [milter])], site.sink.port, {"maillog_file": ""}) as postfix:
-        other = Site(site.directory, site.mmx, postfix, site.sink, site.child)
+        other = Site(site.directory, site.mmx, postfix, site.sink)
         (queue_id,) = other.hold("m1")
         postfix._stop()
         text, complaint = other.held()
@@ -391,3 +277,17 @@ def test_a_stopped_postfix_is_told_of_and_its_queue_read_all_the_same(site: Site
         text, complaint = other.held("release", queue_id)
         assert text == f"released: {queue_id}\n"
         assert "released, and not delivered yet: " in complaint
+
+
+def test_a_closed_pipe_ends_it_cleanly(site: Site) -> None:
+    (queue_id,) = site.hold("m1", text=content(20_000 * f"{'x' * 70}\r\n"))
+    process = subprocess.Popen(
+        site.command("show", "--whole", queue_id), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline().startswith(b"time ")
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(SOON) == EX_OK

@@ -57,9 +57,7 @@ def test_what_is_played_when_nothing_is_said() -> None:
         "client.example.net",
     )
     assert one.client.port >= 49152
-    assert one.envelope == Envelope(
-        Address(b"<sender@example.net>"), (Address(b"<recipient@example.org>"),)
-    )
+    assert one.envelope == Envelope(Address(b"<sender@example.net>"), (Address(b"<recipient@example.org>"),))
     terms = one.terms
     assert (terms.version, terms.actions, terms.protocol) == (6, 0x1FF, 0x1FFFFF)
     assert (terms.connect_timeout, terms.command_timeout, terms.content_timeout) == (30, 30, 300)
@@ -149,4 +147,3 @@ def test_wrong_arguments(arguments: list[str], why: str, capsys: pytest.CaptureF
         parser("test").parse_args(arguments)
     assert ended.value.code == 64
     assert why in capsys.readouterr().err
-
