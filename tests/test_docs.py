@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mmx import errors
 from mmx.aio.outages import Outages
 from mmx.aio.throttle import Throttle
 from mmx.aio.waits import Waits, slow_line
@@ -17,7 +18,6 @@ from mmx.core.action import ChildFailed, ChildRecord, MessageRecord, ObservedRec
 from mmx.core.child import Child
 from mmx.core.plan import ChildPlan
 from mmx.core.plan import Limits as CoreLimits
-from mmx.errors import EX_CONFIG, EX_NOPERM, EX_OK, EX_SOFTWARE, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE
 from mmx.observe.log import JsonFormatter, Line
 from mmx.observe.message_line import MessageLine, failure_line, observed_line
 from mmx.observe.metrics import ChildReading, Reading, registry
@@ -131,7 +131,7 @@ def test_page_of_the_log_has_every_field_of_its_objects() -> None:
         assert in_text <= set(entry)
 
 
-@pytest.mark.parametrize("command", [[], ["explain"], ["held"], ["filter"]])
+@pytest.mark.parametrize("command", [[], ["explain"], ["held"], ["filter"], ["test"]])
 def test_page_of_the_command_line_has_every_option(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -143,7 +143,7 @@ def test_page_of_the_command_line_has_every_option(
 
 
 @pytest.mark.parametrize(
-    "status", [EX_OK, EX_USAGE, EX_UNAVAILABLE, EX_SOFTWARE, EX_TEMPFAIL, EX_NOPERM, EX_CONFIG]
+    "status", sorted({value for name, value in vars(errors).items() if name.startswith("EX_")})
 )
 def test_page_of_the_command_line_has_every_exit_status(status: int) -> None:
     assert f"\n| {status} |" in (REFERENCE / "command-line.md").read_text()

@@ -20,6 +20,7 @@ LARGEST_FRAME: Final = 16 << 20
 """Bytes of a reply that are read; Postfix has a bound far above, libmilter sends 64 KiB at most."""
 HIGH_WATER: Final = 256 << 10
 """Bytes that wait for a milter which does not read; then the sender waits too."""
+_GOES: Final = frozenset({"eof", "reset"})
 _MOST_WAITING: Final = 1000
 """Frames that wait to be taken; then the milter is not read on."""
 
@@ -126,7 +127,7 @@ class Link:
         try:
             while not holds():
                 if self._loss is not None:
-                    raise MilterLostError(self._loss)
+                    raise MilterLostError(_told(self._loss, what))
                 self._waiter = self._loop.create_future()
                 await self._waiter
         finally:
@@ -137,3 +138,8 @@ class Link:
         self._loss = self._loss or self._named("timeout", f"does not {what} within {within:g} s")
         self._stream.abort()
         self._wake()
+
+
+def _told(loss: Loss, what: str) -> Loss:
+    """With what was waited for, where the loss does not say it."""
+    return loss._replace(detail=f"{loss.detail} when it was to {what}") if loss.reason in _GOES else loss

@@ -54,7 +54,7 @@ def parser(verb: str) -> Parser:
     made = parser_for_daemon(verb, _TEXT, _EXAMPLES, _MORE)
     where = made.add_mutually_exclusive_group()
     where.add_argument("--to", metavar="ENDPOINT", help="a milter, as in inet:127.0.0.1:8891 or unix:/PATH")
-    where.add_argument("--child", metavar="NAME", help="that child of the settings, not the running mmx")
+    where.add_argument("--child", metavar="CHILD", help="that child of the settings, not the running mmx")
     where.add_argument("--listener", metavar="NAME", help="that listener of mmx (default: the first)")
     _add_client(made.add_argument)
     _add_envelope(made.add_argument)

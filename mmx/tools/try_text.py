@@ -83,7 +83,8 @@ def _unified(before: list[bytes], after: list[bytes]) -> Iterator[str]:
         lineterm="",
     )
     for line in lines:
-        yield escape(line.encode("latin-1"), LONGEST_LINE)
+        # A tab drives no terminal, and folded headers are full of them.
+        yield "\t".join(escape(part.encode("latin-1"), LONGEST_LINE) for part in line.split("\t"))
 
 
 def _envelope(before: Envelope, after: Envelope, refused: list[Address]) -> Iterator[str]:

@@ -16,7 +16,7 @@ import pytest
 POSTFIX = ("postfix",)
 REAL_MILTERS = (
     "opendkim", "opendkim-tools", "opendmarc", "clamav-milter", "clamav-daemon", "spamass-milter", "spamd",
-    "rspamd", "swaks", "iproute2",
+    "rspamd", "dkimpy-milter", "swaks", "iproute2",
 )  # fmt: skip
 DEBIAN_RUNTIME = ("python3-yaml", "python3-prometheus-client", "python3-h11")
 """What the package of mmx needs."""

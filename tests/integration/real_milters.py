@@ -6,7 +6,8 @@ leaves; the process namespace ends with its first process, which takes every dae
 listen on unix sockets, which work across network namespaces, so Postfix and mmx stay outside. Needs root.
 
 The clamd database has one signature: a message holding VIRUS is infected. `signed.example` has a DKIM key
-and a DMARC policy of reject in the DNS; the milter `signer` signs for it and is no part of the chain.
+and a DMARC policy of reject in the DNS; the milter `signer` signs for it and is no part of the chain, nor is
+dkimpy-milter, which does what opendkim does.
 """
 
 import shutil
@@ -22,6 +23,7 @@ from typing import Self
 from tests.integration.daemon import greet
 from tests.integration.postfix import HOSTNAME, eventually
 
+DKIMPY = "dkimpy-milter"
 CHAIN = ("opendkim", "opendmarc", "spamass-milter", "clamav-milter", "rspamd")
 VIRUS = "MMX-LAB-VIRUS-MARKER"
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
@@ -32,7 +34,7 @@ LARGE = "100M"
 
 
 class RealMilters:
-    """Context manager: the daemons of CHAIN and `signer`, each answering on its socket."""
+    """Context manager: the daemons of CHAIN, DKIMPY and `signer`, each answering on its socket."""
 
     def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="mmx-real-"))
@@ -102,7 +104,7 @@ class RealMilters:
                 stderr=log,
                 start_new_session=True,
             )
-        for name in ("signer", *CHAIN):
+        for name in ("signer", DKIMPY, *CHAIN):
             if not eventually(partial(self._answers, name), START_LIMIT, 0.1):
                 raise RuntimeError(f"{name} does not answer\n{self.logs()}")
 
@@ -146,6 +148,10 @@ def _configurations(directory: Path) -> Mapping[str, str]:
             "signer",
             f"Mode s\nDomain {SIGNED_DOMAIN}\nSelector {SELECTOR}\nKeyFile {directory}/{SELECTOR}.private\n"
             "Canonicalization relaxed/relaxed\n",
+        ),
+        "dkimpy.conf": (
+            f"Syslog no\nSocket local:{directory}/{DKIMPY}.sock\nUMask 000\nUserID dkimpy-milter\n"
+            f"PidFile {directory}/{DKIMPY}.pid\nAuthservID {HOSTNAME}\nMode v\n"
         ),
         "opendmarc.conf": (
             f"Syslog false\nSocket local:{directory}/opendmarc.sock\nUMask 0000\n"
@@ -197,6 +203,7 @@ def _script(directory: Path) -> str:
         "dns": f"{sys.executable} {Path(__file__).with_name('fake_dns.py')} dns",
         "opendkim": "opendkim -f -x opendkim.conf",
         "signer": "opendkim -f -x signer.conf",
+        DKIMPY: "dkimpy-milter dkimpy.conf",
         "opendmarc": "opendmarc -f -c opendmarc.conf",
         "clamd": f"clamd -c {directory}/clamd.conf",
         "spamd": (

@@ -46,8 +46,8 @@ async def test_what_came_before_the_end_is_taken_first(tmp_path: Path) -> None:
         link = await Link.dial("scan", UnixEndpoint(str(child.path)), BOUND)
         received = [await link.receive(BOUND, "") for _ in range(2)]
         assert [one for _, one in received] == [frame(reply.CONTINUE)] * 2
-        with pytest.raises(MilterLostError, match=r"scan at unix:.* closed the connection"):
-            await link.receive(BOUND, "")
+        with pytest.raises(MilterLostError, match="closed the connection when it was to answer to MAIL"):
+            await link.receive(BOUND, "to MAIL")
 
 
 async def test_a_milter_that_sends_too_much_is_not_read_on(tmp_path: Path) -> None:
