@@ -21,6 +21,7 @@ from mmx.observe.status import Status
 from mmx.observe.status_json import from_json
 from mmx.settings.endpoint import Endpoint, InetEndpoint, UnixEndpoint, parse_endpoint
 from mmx.settings.load import DEFAULT_PATH, Loaded, load_leniently
+from mmx.settings.model import Settings
 from mmx.tools.check_children_look import ChildView, children_of, look_at_children, units_to_ask
 from mmx.tools.check_finding import Finding, Kind
 from mmx.tools.check_mmx_look import (
@@ -77,27 +78,28 @@ class HostView:
         return self.is_root or self.user == self.service_user
 
     @property
+    def settings(self) -> Settings:
+        """The settings, or their defaults if they cannot be had."""
+        return Settings() if isinstance(self.loaded, Failure) else self.loaded.settings
+
+    @property
     def listeners(self) -> tuple[Endpoint, ...]:
-        """Where mmx listens: as its socket unit says, or it itself, or the settings."""
+        """Where mmx listens: as its socket unit says, or it itself, or the settings. Of a socket that systemd has
+        handed to it, mmx only knows the name.
+        """
         if self.mmx.sockets:
             return tuple(socket.endpoint for socket in self.mmx.sockets)
-        if isinstance(self.loaded, Failure):
-            named = {}
-        else:
-            named = {listener.name: listener.endpoint for listener in self.loaded.settings.listeners}
-        if isinstance(self.daemon, Failure):
-            return tuple(named.values())
-        return tuple(filter(None, (named.get(name) or _endpoint(name) for name in self.daemon.listeners)))
+        told = () if isinstance(self.daemon, Failure) else self.daemon.listeners
+        return tuple(filter(None, map(_endpoint, told))) or tuple(
+            listener.endpoint for listener in self.settings.listeners
+        )
 
     @property
     def children(self) -> tuple[tuple[str, Endpoint], ...]:
         """Names and places of the children that mmx asks, those that observe too."""
-        if isinstance(self.loaded, Failure):
-            return ()
-        settings = self.loaded.settings
         return tuple(
             (child.name, child.endpoint)
-            for child in (*settings.chain, *settings.observed)
+            for child in (*self.settings.chain, *self.settings.observed)
             if isinstance(child.endpoint, UnixEndpoint | InetEndpoint)
         )
 

@@ -108,8 +108,7 @@ def reach(view: HostView) -> Iterator[Finding]:
         yield _outcome(place, reached, view)
     if not view.postfix.reached:
         owner = view.postfix.value("mail_owner")
-        known = f"there is no user {owner}" if view.listeners else "its settings do not say where mmx listens"
-        yield UNSEEN.at("mmx", f"whether Postfix reaches it: {known}")
+        yield UNSEEN.at("mmx", f"whether Postfix reaches it: there is no user {owner}")
 
 
 def _outcome(place: str, reached: Reached, view: HostView) -> Finding:

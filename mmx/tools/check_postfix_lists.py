@@ -100,10 +100,10 @@ def _missing(place: Place, mends: tuple[str, ...]) -> Iterator[Finding]:
 def _paths(place: Place, heard: Ears, postfix: PostfixView, mends: tuple[str, ...]) -> Iterator[Finding]:
     """Entries that are meant to be mmx and lead elsewhere."""
     right = Entry(heard.right)
-    walled = [service for service in place.services if heard.mmx and not heard.hears(right, service)]
+    walled = [service for service in place.services if not heard.hears(right, service)]
     for entry in entries(place.full):
         astray = [service for service in place.services if not heard.hears(entry, service)]
-        if not (astray and heard.mmx and heard.is_mmx(entry, place.services)):
+        if not (astray and heard.is_mmx(entry, place.services)):
             continue
         if walled:
             commands = [line for service in walled for line in postfix.dechroot(service)[:1]]

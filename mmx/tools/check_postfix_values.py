@@ -1,4 +1,4 @@
-"""The checks of the parameters milter_*: action, protocol, time-outs, macros.
+"""The checks of the parameters milter_*: action, protocol, time-outs.
 
 They stand in main.cf, in overrides of master.cf, and the first of them also in the braces of an entry; what
 stands nearest to the entry holds. Each value is judged where it stands.
@@ -9,9 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mmx.aio.main_cf import MACRO_LISTS
-from mmx.core.negotiation import bare_name
-from mmx.core.plan import POSTFIX_MACROS
 from mmx.detect.facts import Failure
 from mmx.settings.model import Settings
 from mmx.tools.check_finding import Finding, Kind, Level, good
@@ -37,28 +34,10 @@ PROTOCOL: Final = Kind(
 TIMEOUT: Final = Kind(
     "postfix.timeout", Level.WARNING, "Postfix gives up on mmx while mmx still works, and defers the mail"
 )
-MACROS: Final = Kind(
-    "postfix.macros-missing",
-    Level.WARNING,
-    "children that need these macros judge and sign mail wrongly: a list in main.cf replaces Postfix's own",
-)
-FEWER_MACROS: Final = Kind(
-    "postfix.macros-fewer", Level.NOTE, "Postfix's own list has them, and some milters use them"
-)
-VERSION_MACRO: Final = Kind(
-    "postfix.version-macro",
-    Level.WARNING,
-    "mmx does not know that it speaks to Postfix, and ends what takes longer than 25 s",
-)
-
 _GOOD_ACTIONS: Final = {"tempfail", "shutdown"}
 _PREFIX: Final = "milter_"
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _TIME: Final = re.compile(r"([0-9]+)([smhdw]?)")
-_NEEDED: Final = frozenset(
-    {b"v", b"i", b"_", b"{daemon_name}", b"{auth_type}", b"{auth_authen}", b"{mail_addr}", b"{rcpt_addr}"}
-)
-"""What mmx itself, its conditions, or milters that it knows decide by."""
 _SHORTEST_CONNECT: Final = 5.0
 
 
@@ -126,8 +105,7 @@ def protocol(view: HostView) -> Iterator[Finding]:
 
 def timeouts(view: HostView) -> Iterator[Finding]:
     """Postfix's patience against what mmx may take."""
-    settings = Settings() if isinstance(view.loaded, Failure) else view.loaded.settings
-    for parameter, (least, reason) in needed(settings).items():
+    for parameter, (least, reason) in needed(view.settings).items():
         for value in _values(parameter, view):
             told = seconds(value.text)
             if told is not None and told >= least:
@@ -162,36 +140,6 @@ def seconds(text: str) -> float | None:
     return None if match is None else float(match[1]) * _SECONDS[match[2]]
 
 
-def macros(view: HostView) -> Iterator[Finding]:
-    """The lists of macros that Postfix sends where mmx asks for no other."""
-    if isinstance(view.postfix, Failure):
-        return
-    postfix, complete = view.postfix, True
-    for parameter, stage in MACRO_LISTS.items():
-        for place in postfix.places(parameter, "smtpd", "cleanup"):
-            listed = {bare_name(word.encode()) for word in re.split(r"[\s,]+", place.full)}
-            missing = [name for name in POSTFIX_MACROS[stage] if bare_name(name) not in listed]
-            if missing:
-                complete = False
-                yield _lacks(place, missing, postfix)
-    if complete:
-        yield good("postfix", "milter_*_macros", "every list has what Postfix's own has")
-    version = postfix.value("milter_macro_v")
-    if not version.startswith("Postfix"):
-        commands = postfix.unset("milter_macro_v")
-        if not postfix.value("mail_name").startswith("Postfix"):
-            place = Place("milter_macro_v", "", None, version, ())
-            commands = postfix.set(place, "Postfix $mail_version")
-        yield VERSION_MACRO.at("main.cf: milter_macro_v", f"`{version}`", *commands)
-
-
-def _lacks(place: Place, missing: Sequence[bytes], postfix: PostfixView) -> Finding:
-    names = [name.decode() for name in missing]
-    kind = MACROS if _NEEDED & set(missing) else FEWER_MACROS
-    whole = " ".join([*place.full.replace(",", " ").split(), *names])
-    return kind.at(str(place), f"without {', '.join(names)}", *postfix.set(place, whole))
-
-
 def _values(parameter: str, view: HostView) -> Iterator[Value]:
     if not isinstance(view.postfix, Failure):
         yield from values(parameter, view.postfix, ears(view, view.postfix))
@@ -201,5 +149,4 @@ CHECKS: Final = (
     Check((ACCEPTS, REFUSES), default_action),
     Check((PROTOCOL,), protocol),
     Check((TIMEOUT,), timeouts),
-    Check((MACROS, FEWER_MACROS, VERSION_MACRO), macros),
 )

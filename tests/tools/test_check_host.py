@@ -9,7 +9,7 @@ from mmx.detect.facts import Absence, Failure
 from mmx.observe.status import Status
 from mmx.settings.endpoint import InetEndpoint, UnixEndpoint
 from mmx.settings.load import Loaded
-from mmx.settings.model import Listener, Settings
+from mmx.settings.model import DEFAULT_ENDPOINT, Listener, Settings
 from mmx.tools import check_host
 from mmx.tools.check_host import look
 from mmx.tools.check_mmx_look import MmxView, SocketView
@@ -21,10 +21,12 @@ PLACE = UnixEndpoint("/run/a.sock")
 def test_listeners_are_those_of_the_daemon() -> None:
     loaded = Loaded(Settings(listeners=(Listener("submission", PLACE),)), {})
     view = replace(host(), loaded=loaded, mmx=MmxView())
-    running = Status(at=2.0, started=1.0, version="0", listeners=("inet:127.0.0.1:1", "submission", "other"))
-    assert replace(view, daemon=running).listeners == (InetEndpoint("127.0.0.1", 1), PLACE)
+    running = Status(at=2.0, started=1.0, version="0", listeners=("inet:127.0.0.1:1", "unix:/run/b"))
+    assert replace(view, daemon=running).listeners == (InetEndpoint("127.0.0.1", 1), UnixEndpoint("/run/b"))
+    assert replace(view, daemon=replace(running, listeners=("systemd:mmx.socket",))).listeners == (PLACE,)
     assert replace(view, daemon=Failure("no")).listeners == (PLACE,)
-    assert replace(view, daemon=Failure("no"), loaded=Failure("no")).listeners == ()
+    nothing_known = replace(view, daemon=Failure("no"), loaded=Failure("no"))
+    assert nothing_known.listeners == (DEFAULT_ENDPOINT,)
     held_by_systemd = MmxView(sockets=(SocketView(PLACE),))
     assert replace(view, daemon=running, mmx=held_by_systemd).listeners == (PLACE,)
 

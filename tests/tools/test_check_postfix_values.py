@@ -14,8 +14,6 @@ from mmx.tools.check_postfix_values import needed, seconds
 from mmx.tools.check_table import examine
 from tests.tools.check_hosts import host, pasted
 
-MAIL = "i {auth_type} {auth_authen} {auth_author} {mail_addr} {mail_host} {mail_mailer}"
-
 
 def bad(view: HostView) -> list[Finding]:
     return [finding for finding in examine(view) if finding.level is not Level.OK]
@@ -52,26 +50,6 @@ def only(view: HostView) -> Finding:
         ({"milter_content_timeout": "10s"}, "timeout", "postconf -e milter_content_timeout=20s"),
         ({"milter_content_timeout": "soon"}, "timeout", "postconf -e milter_content_timeout=20s"),
         (
-            {"milter_mail_macros": "i, {mail_addr}, {client_addr} {auth_authen}"},
-            "macros-missing",
-            (
-                "postconf -e 'milter_mail_macros=i {mail_addr} {client_addr} {auth_authen} {auth_type} "
-                "{auth_author} {mail_host} {mail_mailer}'"
-            ),
-        ),
-        (
-            {"milter_connect_macros": "{j} {daemon_name} {daemon_addr} _"},
-            "macros-missing",
-            "postconf -e 'milter_connect_macros={j} {daemon_name} {daemon_addr} _ v'",
-        ),
-        ({"milter_data_macros": ""}, "macros-missing", "postconf -e milter_data_macros=i"),
-        (
-            {"milter_mail_macros": MAIL.replace(" {mail_host}", "")},
-            "macros-fewer",
-            f"postconf -e 'milter_mail_macros={MAIL.replace(' {mail_host}', '')} {{mail_host}}'",
-        ),
-        ({"milter_macro_v": "Sendmail 8.17"}, "version-macro", "postconf -X milter_macro_v"),
-        (
             {"smtpd_milters": "{ unix:mmx/mmx.sock, default_action=accept }"},
             "default-action-accept",
             "postconf -e 'smtpd_milters={ unix:mmx/mmx.sock, default_action=tempfail }'",
@@ -100,11 +78,6 @@ def test_main_cf(main: Mapping[str, str], name: str, command: str) -> None:
         ("milter_default_action", "accept", "tempfail"),
         ("milter_protocol", "3", "6"),
         ("milter_command_timeout", "5s", "20s"),
-        (
-            "milter_helo_macros",
-            "{tls_version}",
-            "{tls_version},{cipher},{cipher_bits},{cert_subject},{cert_issuer}",
-        ),
     ],
 )
 def test_a_service_of_its_own_mind(parameter: str, value: str, mended: str) -> None:
@@ -123,7 +96,6 @@ def test_a_service_of_its_own_mind(parameter: str, value: str, mended: str) -> N
         {"milter_protocol": "6 no_header_reply"},
         {"milter_command_timeout": "1m"},
         {"smtpd_milters": "unix:mmx/mmx.sock, { inet:h:7, default_action=accept }"},
-        {"milter_connect_macros": "{j} {daemon_name} {daemon_addr} {v} {_} {client_addr}"},
     ],
 )
 def test_what_is_right(main: Mapping[str, str]) -> None:
@@ -151,13 +123,6 @@ def test_times() -> None:
     ]
     assert seconds("") is None
     assert seconds("$x") is None
-
-
-def test_another_mail_name() -> None:
-    view = host({"milter_macro_v": "Exim 4", "mail_name": "Exim"})
-    finding = only(view)
-    assert finding.commands[0] == "postconf -e 'milter_macro_v=Postfix $mail_version'"
-    assert bad(pasted(view, finding)) == []
 
 
 def test_without_settings_the_usual_limits_hold() -> None:
