@@ -25,6 +25,7 @@ from mmx.observe.tally import Tally
 from mmx.settings.endpoint import parse_endpoint
 from mmx.settings.model import After, ChildSettings, Limits, Mode, Settings
 from mmx.settings.show import show
+from mmx.tools.check_table import KINDS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -36,6 +37,7 @@ MAPS = {"conditions", "default_action", "children.NAME.default_action"}
 LINK = re.compile(r"\]\(([^)\s#]+)(#[^)\s]*)?\)")
 ROW = re.compile(r"\| `([a-zA-Z0-9_.]+)` \|.*?\|.*?\| (?:`([^`]*)`)? ?\|", re.MULTILINE)
 METRIC = re.compile(r"\| `(mmx_\w+)` \| (\w+) \| ([^|]*)\|")
+FINDING = re.compile(r"^\| `([a-z-]+\.[a-z-]+)` \| (\w+) \|", re.MULTILINE)
 RULE = re.compile(r"(?<![A-Za-z0-9.{_])[WNSMVGEXTFD][1-9][0-9]?\b")
 
 
@@ -131,7 +133,7 @@ def test_page_of_the_log_has_every_field_of_its_objects() -> None:
         assert in_text <= set(entry)
 
 
-@pytest.mark.parametrize("command", [[], ["explain"], ["held"], ["filter"], ["test"]])
+@pytest.mark.parametrize("command", [[], ["check"], ["explain"], ["held"], ["filter"], ["test"]])
 def test_page_of_the_command_line_has_every_option(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -147,6 +149,12 @@ def test_page_of_the_command_line_has_every_option(
 )
 def test_page_of_the_command_line_has_every_exit_status(status: int) -> None:
     assert f"\n| {status} |" in (REFERENCE / "command-line.md").read_text()
+
+
+def test_page_of_findings_has_every_kind() -> None:
+    rows = FINDING.findall((REFERENCE / "findings.md").read_text())
+    assert dict(rows) == {kind.name: kind.level.word for kind in KINDS}
+    assert len(dict(rows)) == len(rows)
 
 
 def test_rules_that_are_cited_are_in_the_rule_book() -> None:

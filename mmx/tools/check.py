@@ -37,7 +37,7 @@ STATUS: Final = {
 _EXAMPLES: Final = (
     ("mmx check", "everything, as root or as any user"),
     ("mmx check --quiet", "only what is wrong, with the commands that mend it"),
-    ("mmx check --json | jq -r '.findings[].commands[]'", "only the commands"),
+    ("mmx check --json | jq '.findings[].commands[]'", "only the commands"),
 )
 
 

@@ -84,8 +84,8 @@ class HostView:
 
     @property
     def listeners(self) -> tuple[Endpoint, ...]:
-        """Where mmx listens: as its socket unit says, or it itself, or the settings. Of a socket that systemd has
-        handed to it, mmx only knows the name.
+        """Where mmx listens: as its socket unit says, or it itself, or the settings. Of a socket that systemd
+        has handed to it, mmx only knows the name.
         """
         if self.mmx.sockets:
             return tuple(socket.endpoint for socket in self.mmx.sockets)
