@@ -107,7 +107,9 @@ def http(view: HostView) -> Iterator[Finding]:
     else:
         origin = view.loaded.origins.get("metrics.listen", "")
         seen = f"{listen} ({origin})"
-        yield HTTP.at("metrics.listen", seen, *replaced(origin, "listen", f"127.0.0.1:{listen.port}"))
+        commands = replaced(origin, "listen", f"127.0.0.1:{listen.port}")[:-1]
+        # No reload: the port is bound at the new address before the old one is given up.
+        yield HTTP.at("metrics.listen", seen, *commands, *((RESTART,) if commands else ()))
 
 
 CHECKS = (

@@ -67,7 +67,9 @@ def _what(problem: Problem) -> str:
 def in_force(view: HostView) -> Iterator[Finding]:
     """Whether the mmx that runs has them."""
     if not isinstance(view.daemon, Failure) and not view.daemon.settings_good:
-        yield RELOAD_FAILED.at(str(view.config), "the last reload failed", RELOAD)
+        texts = [one.text for one in view.daemon.history.reloads if not one.succeeded]
+        seen = ": ".join(["the last reload failed", *texts[:1]]).replace("\n", "; ")
+        yield RELOAD_FAILED.at(str(view.config), seen, RELOAD)
         return
     if isinstance(view.loaded, Failure) or isinstance(view.mmx.in_force, Failure):
         return

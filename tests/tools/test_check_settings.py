@@ -8,6 +8,7 @@ import pytest
 from mmx.aio.access import Obstacle
 from mmx.detect.facts import Failure
 from mmx.errors import Problem
+from mmx.observe.history import HistoryView, Reload
 from mmx.settings.detected import Detection, Found, Skipped
 from mmx.settings.endpoint import UnixEndpoint, unknown_endpoint
 from mmx.settings.load import load
@@ -65,6 +66,9 @@ def test_what_is_in_force() -> None:
     assert not isinstance(view.loaded, Failure)
     failed = replace(view, daemon=replace(view.daemon, settings_good=False))
     assert [(one.name, one.commands) for one in bad(failed)] == [("settings.reload-failed", ("mmx reload",))]
+    history = HistoryView(reloads=(Reload(2.0, succeeded=False, text="the settings are wrong\nline 3"),))
+    failed = replace(failed, daemon=replace(view.daemon, settings_good=False, history=history))
+    assert bad(failed)[0].seen == "the last reload failed: the settings are wrong; line 3"
     other = replace(view.loaded.settings, name_in_reply=True, stressed_above=50)
     (finding,) = bad(replace(view, loaded=replace(view.loaded, settings=other)))
     assert (finding.name, finding.commands) == ("settings.changed", ("mmx reload",))
