@@ -156,13 +156,12 @@ def _site(text: str) -> str:
 
 def _require_root(action: str) -> None:
     if os.geteuid() != 0:
-        dry = "" if action == "show" else f"; mmx held {action} --dry-run shows what it would do"
-        raise PermissionsError(f"mmx held {action} needs root, as Postfix's queue does: try sudo{dry}")
+        raise PermissionsError(f"mmx held {action} needs root, as Postfix's queue does: try sudo")
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What is on hold; `ledger` None: mmx keeps none."""
+    """What is on hold; `ledger` None: there is none. One that was never written is empty."""
 
     mails: list[HeldMail]
     ledger: Path | None
@@ -174,10 +173,6 @@ def _read(options: argparse.Namespace, postfix: Postfix) -> Held:
     for complaint in queue.complaints():
         _tell(complaint)
     claims = read_ledger(ledger, (mail.queue_id for mail in queue.mails)) if ledger else {}
-    if queue.mails and ledger and not ledger.exists():
-        _tell(
-            f"there is no ledger {ledger} yet: nothing was quarantined, or mmx has another one (held.ledger)"
-        )
     return Held(lay_over(queue.mails, claims), ledger)
 
 
@@ -185,9 +180,15 @@ def _ledger(options: argparse.Namespace) -> Path | None:
     if options.ledger is not None:
         return Path(options.ledger)
     told = load_leniently(options.config).held.ledger
+    if not os.access(options.config, os.R_OK):
+        _tell(f"{options.config} cannot be read: is the ledger {told}? If not, name it with --ledger")
     if told is None:
         _tell(f"{options.config} says `held: {{ledger: null}}`: who had mail held is not known")
-    return None if told is None else Path(told)
+        return None
+    if not os.path.lexists(Path(told).parent):
+        _tell(f"there is no directory {Path(told).parent} for the ledger: who had mail held is not known")
+        return None
+    return Path(told)
 
 
 def _list(options: argparse.Namespace, _postfix: Postfix, held: Held) -> int:

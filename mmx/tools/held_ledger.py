@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from mmx.errors import MmxError, PermissionsError, UnavailableError
 from mmx.observe.claim import LONGEST_LINE, Claim, claim_of
@@ -49,7 +49,7 @@ def read_ledger(path: Path, queue_ids: Iterable[str]) -> Mapping[str, Iterable[C
     try:
         with ExitStack() as stack:
             # The current one is opened first: turned over meanwhile, it would be read twice, and not missed.
-            current, former = (_open(file, stack) for file in (path, path.with_name(path.name + ".1")))
+            current, former = (_open(file, stack) for file in (path, Path(f"{path}.1")))
             for line in chain(former, current):
                 claim = claim_of(line)
                 if claim is not None and claim.queue_id in found:
@@ -80,14 +80,11 @@ def _open(path: Path, stack: ExitStack) -> Iterable[bytes]:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return ()
-    opened = stack.enter_context(os.fdopen(file, "rb"))
-    _check_kind(opened)
-    return whole_lines(iter(lambda: opened.readline(LONGEST_LINE + 1), b""))
-
-
-def _check_kind(opened: BinaryIO) -> None:
-    if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+    stack.callback(os.close, file)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
         raise OSError(errno.EINVAL, "not a plain file")
+    opened = stack.enter_context(os.fdopen(file, "rb", closefd=False))
+    return whole_lines(iter(lambda: opened.readline(LONGEST_LINE + 1), b""))
 
 
 def _explain(path: Path, error: OSError) -> MmxError:

@@ -78,6 +78,7 @@ class Postfix:
         """
         with tempfile.TemporaryFile() as errors, _started(self.command(program, *words), errors) as process:
             timer = threading.Timer(LIMIT, _kill, [process])
+            timer.daemon = True
             timer.start()
             output = cast("IO[bytes]", process.stdout)
             try:

@@ -62,7 +62,7 @@ class HoldQueue:
     def complaints(self) -> Iterator[str]:
         """What is not in it."""
         if self.unreadable:
-            yield f"{self.unreadable} lines of postqueue -j were not understood and are left out"
+            yield f"lines of postqueue -j that were not understood, and are left out: {self.unreadable}"
         if self.left_out:
             yield f"{self.left_out} more messages are on hold; only {MOST} are looked at"
 

@@ -90,16 +90,40 @@ def test_without_a_ledger_nobody_is_said_not_to_have_been_it(
     assert "who had mail held is not known" in told.err
 
 
-def test_a_ledger_that_is_not_there_is_told_of(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
-    other = site.directory / "other.jsonl"
-    assert site.run("--ledger", str(other)) == EX_OK
-    assert capsys.readouterr().err.startswith(f"mmx held: there is no ledger {other} yet")
+def test_a_ledger_that_was_never_written_is_empty(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    site.ledger.unlink()
+    assert site.run() == EX_OK
+    told = capsys.readouterr()
+    assert told.out.endswith("3 messages on hold, 3 not through mmx\n")
+    assert told.err == ""
+
+
+def test_nobody_is_said_not_to_have_been_it_where_there_can_be_no_ledger(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.settings.write_text("held: {ledger: /nonexistent/held.jsonl}")
+    assert site.run() == EX_OK
+    told = capsys.readouterr()
+    assert "not through mmx" not in told.out
+    assert told.err.startswith("mmx held: there is no directory /nonexistent for the ledger: ")
+
+
+def test_settings_that_cannot_be_read_are_told_of(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    site.settings.unlink()
+    assert site.run() == EX_OK
+    complaint = f"mmx held: {site.settings} cannot be read: is the ledger /var/lib/mmx/held.jsonl? "
+    assert capsys.readouterr().err.startswith(complaint)
+
+
+def test_a_ledger_that_is_none(site: Site) -> None:
+    with pytest.raises(UnavailableError, match="the ledger / cannot be read: not a plain file"):
+        site.run("--ledger", "/")
 
 
 def test_a_listing_that_is_not_understood_is_told_of(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     site.programs.says("postqueue", b"what?\n")
     assert site.run() == EX_OK
-    assert "1 lines of postqueue -j were not understood" in capsys.readouterr().err
+    assert "lines of postqueue -j that were not understood, and are left out: 1" in capsys.readouterr().err
 
 
 def test_a_message_is_shown_with_its_escapes_harmless(site: Site, capsys: pytest.CaptureFixture[str]) -> None:

@@ -84,7 +84,7 @@ BAD = [
 def test_a_line_that_is_none_is_counted_and_told_of(bad: bytes) -> None:
     queue = parse([bad, line()])
     assert [mail.queue_id for mail in queue.mails] == ["4bZxWk2"]
-    assert list(queue.complaints()) == ["1 lines of postqueue -j were not understood and are left out"]
+    assert list(queue.complaints()) == ["lines of postqueue -j that were not understood, and are left out: 1"]
 
 
 @given(st.binary(max_size=200))
