@@ -20,11 +20,11 @@ milter_default_action says.
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from typing import Any, Final
 
-from mmx.aio.dial import Dialling
-from mmx.aio.stream import Stream
+from mmx.aio.child_link import ChildLink
+from mmx.aio.surroundings import Surroundings
 from mmx.aio.trace import SessionTrace
 from mmx.core.action import (
     ChildFailed,
@@ -42,7 +42,6 @@ from mmx.core.action import (
     Remark,
     ResumeMta,
 )
-from mmx.core.child import Child
 from mmx.core.condition import Truth
 from mmx.core.session import Session
 
@@ -50,58 +49,6 @@ TIMER_GRAIN: Final = 0.001
 """Seconds that an event loop's timer may fire early: uvloop's clock counts milliseconds."""
 
 _log = logging.getLogger(__name__)
-
-
-class Surroundings(Protocol):
-    """What all sessions share."""
-
-    def make_stream(self, owner: "Driver | ChildLink", *, accepted: bool) -> Stream: ...
-
-    def dial(self, child: Child, stream: Stream, failed: Callable[[Loss], None]) -> Dialling | Loss: ...
-
-    def look_up(self, address: str, lists: Sequence[str], tell: Callable[[str, Truth], None]) -> None: ...
-
-    def began(self, driver: "Driver") -> None: ...
-
-    def note(self, driver: "Driver", note: Note) -> None: ...
-
-    def ended(self, driver: "Driver") -> None: ...
-
-
-class ChildLink:
-    """One connection to a child, from dialling to its end; the child may be dialled again with a new one."""
-
-    __slots__ = ("_driver", "child", "dialling", "stream")
-
-    def __init__(self, driver: "Driver", child: Child, surroundings: Surroundings) -> None:
-        self._driver = driver
-        self.child = child
-        self.stream = surroundings.make_stream(self, accepted=False)
-        self.dialling: Dialling | None = None
-
-    def failed(self, loss: Loss) -> None:
-        self._driver.child_lost(self, loss)
-
-    def connected(self) -> None:
-        self.dialling = None
-        self._driver.child_up(self)
-
-    def received(self, frames: list[bytes]) -> None:
-        self._driver.child_received(self, frames)
-
-    def lost(self, loss: Loss) -> None:
-        self._driver.child_lost(self, loss)
-
-    def blocked(self, blocked: bool) -> None:
-        self._driver.child_blocked(self, blocked)
-
-    def close(self) -> None:
-        """Stop dialling, or close once everything is written."""
-        if self.dialling is not None:
-            self.dialling.cancel()
-            self.dialling = None
-        else:
-            self.stream.close()
 
 
 class Driver:
@@ -228,7 +175,8 @@ class Driver:
         try:
             entry(*args)
         except Exception:  # noqa: BLE001 - a fault of ours must end in a defined verdict
-            _log.exception("session=%s internal error; the message is refused with 451", self.name)
+            fault = self._surroundings.fault
+            _log.exception("session=%s internal error; %s", self.name, fault)
             try:
                 self.session.internal_error()
             except Exception:  # noqa: BLE001 - likewise

@@ -20,9 +20,11 @@ from math import inf
 from sys import maxsize
 from typing import Final
 
+from mmx.aio.child_link import ChildLink
 from mmx.aio.dial import Dialling
-from mmx.aio.driver import ChildLink, Driver, Surroundings
+from mmx.aio.driver import Driver
 from mmx.aio.stream import Stream
+from mmx.aio.surroundings import Surroundings
 from mmx.core.action import ChildFailed, Loss, MessageEnded, MessageRecord, Note, ObservedRecord, Remark
 from mmx.core.child import Child
 from mmx.core.condition import Truth
@@ -141,7 +143,9 @@ class Observation:
         else:
             self._driver.received(said)
 
-    # What a driver needs (driver.Surroundings).
+    # What a driver needs (Surroundings).
+
+    fault = "the child misses the message"
 
     def look_up(self, address: str, lists: Sequence[str], tell: Callable[[str, Truth], None]) -> None:
         """Conditions were asked when the message was kept."""

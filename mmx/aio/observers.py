@@ -11,8 +11,8 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 
-from mmx.aio.driver import Surroundings
 from mmx.aio.observation import Observation
+from mmx.aio.surroundings import Surroundings
 from mmx.core.action import ObservedRecord
 from mmx.core.negotiation import Knowledge
 from mmx.core.plan import ObservedPlan

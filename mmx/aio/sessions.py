@@ -12,9 +12,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from mmx.aio.child_link import ChildLink
 from mmx.aio.dial import Dialling
 from mmx.aio.dns_lists import DnsLists
-from mmx.aio.driver import ChildLink, Driver
+from mmx.aio.driver import Driver
 from mmx.aio.lag import LoopLag
 from mmx.aio.ledger import Ledger
 from mmx.aio.observers import Observers
@@ -241,7 +242,9 @@ class Sessions:
             if driver.session.silent:
                 driver.close()
 
-    # What a driver needs (driver.Surroundings).
+    # What a driver needs (Surroundings).
+
+    fault = "the message is refused with 451"
 
     def began(self, driver: Driver) -> None:
         self._drivers.add(driver)

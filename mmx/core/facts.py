@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from mmx.core.condition import Facts, Point
 from mmx.core.event import Event
 from mmx.core.state import State, Transaction
-from mmx.errors import ProtocolError
 from mmx.wire import payload
 from mmx.wire.framing import DATA
 
@@ -75,19 +74,21 @@ def _values(received: Iterable[bytes | None]) -> dict[bytes, bytes]:
     values: dict[bytes, bytes] = {}
     for one in received:
         if one is not None:
-            try:
-                _, pairs = payload.decode_macros(one[DATA:])
-            except ProtocolError:
-                continue
+            _, pairs = payload.decode_macros(one[DATA:])
             values.update((name.strip(b"{}"), value) for name, value in pairs)
     return values
 
 
 def _sent_macros(state: State) -> frozenset[bytes]:
-    """Names that the MTA was asked for, or sends by itself, at any stage."""
-    asked = state.requested
-    base = state.chain.base_macros
-    stages = {*asked, *base}
-    return frozenset(
-        name.strip(b"{}") for stage in stages for name in asked.get(stage) or base.get(stage, ())
-    )
+    """Names that the MTA was asked for, or sends by itself, at any stage; they change with a negotiation or a
+    reload, and are asked for with every condition.
+    """
+    names = state.sent_macros
+    if names is None:
+        asked = state.requested
+        base = state.chain.base_macros
+        stages = {*asked, *base}
+        names = state.sent_macros = frozenset(
+            name.strip(b"{}") for stage in stages for name in asked.get(stage) or base.get(stage, ())
+        )
+    return names

@@ -175,4 +175,5 @@ def replace_children(state: State) -> None:
     for child in before.values():
         close(state, child, Link.DOWN)
     state.chain = chain
+    state.sent_macros = None
     state.children = after

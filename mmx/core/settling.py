@@ -117,6 +117,7 @@ def _settle_negotiation(state: State, event: Event) -> bool:
     )
     state.answered_options = answer
     state.requested = answer.macros
+    state.sent_macros = None
     state.answer(frame(reply.OPTNEG, payload.encode_options(*answer)))
     return True
 

@@ -139,6 +139,7 @@ class State:
         "refusal",
         "refuse_mail",
         "requested",
+        "sent_macros",
         "serial",
         "stressed",
         "transaction",
@@ -190,6 +191,8 @@ class State:
         self.answered_options = self.offer
         self.requested: dict[int, tuple[bytes, ...]] = {}
         """Macro lists sent to the MTA."""
+        self.sent_macros: frozenset[bytes] | None = None
+        """Names of the macros that it sends; None if nobody has asked since they changed."""
         self.macros: dict[int, bytes] = {}
         """MACRO frames whose command has not come yet, by command."""
         self.inbox: deque[bytes] = deque()

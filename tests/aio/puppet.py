@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
+from mmx.aio.child_link import ChildLink
 from mmx.aio.dial import Dialling
-from mmx.aio.driver import ChildLink, Driver
+from mmx.aio.driver import Driver
 from mmx.aio.stream import Stream
 from mmx.core.action import Loss
 from mmx.core.child import Child
@@ -60,6 +61,8 @@ class PuppetSession:
 
 class Around:
     """Surroundings that dial for real and keep what they are told."""
+
+    fault = "that is the end of it"
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()

@@ -270,7 +270,7 @@ async def test_a_fault_of_the_core_is_logged_and_answered(caplog: pytest.LogCapt
     setup.session.reactions["internal_error"] = lambda: setup.session.mta_out.append(CONTINUE)
     setup.mta.send(MAIL)
     assert await asyncio.to_thread(setup.mta.recv, 100) == CONTINUE
-    assert "session=1f00c3a7" in caplog.text
+    assert f"session=1f00c3a7 internal error; {setup.around.fault}" in caplog.text
     assert "ZeroDivisionError" in caplog.text
     await tear_down(setup)
 

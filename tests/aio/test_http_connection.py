@@ -114,6 +114,14 @@ REQUESTS: dict[str, tuple[int, bytes]] = {
 }
 
 
+def has_the_headers(answer: Answer) -> None:
+    for header, value in HEADERS:
+        assert answer.headers[header.lower()] == value
+    assert answer.headers["date"].endswith(" GMT")
+    assert answer.headers["content-type"].startswith("text/")
+    assert "server" not in answer.headers
+
+
 @pytest.mark.parametrize("name", REQUESTS)
 async def test_every_answer_has_the_headers(name: str, caplog: pytest.LogCaptureFixture) -> None:
     status, request = REQUESTS[name]
@@ -123,11 +131,7 @@ async def test_every_answer_has_the_headers(name: str, caplog: pytest.LogCapture
         client.writer.write_eof()
         answer = await client.answer()
         assert answer.status == status
-        for header, value in HEADERS:
-            assert answer.headers[header.lower()] == value
-        assert answer.headers["date"].endswith(" GMT")
-        assert answer.headers["content-type"].startswith("text/")
-        assert "server" not in answer.headers
+        has_the_headers(answer)
         assert await client.closed()
     assert [r.levelno for r in caplog.records if r.exc_info] == ([logging.ERROR] if status == 500 else [])
 
@@ -175,7 +179,9 @@ async def test_a_request_must_be_whole_in_time_however_it_trickles(time_unit: fl
         client = await place.connect()
         client.send(raw=b"GET /page HTTP/1.1\r\n")
         trickle = asyncio.create_task(_trickle(client))
-        assert (await client.answer()).status == 408
+        answer = await client.answer()
+        assert answer.status == 408
+        has_the_headers(answer)
         assert await client.closed()
         trickle.cancel()
 

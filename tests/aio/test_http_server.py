@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from mmx.aio.http import Response
+from mmx.aio.http import HEADERS, Response
 from mmx.aio.http_server import HttpServer
 from mmx.errors import UnavailableError
 from mmx.settings.endpoint import InetEndpoint
@@ -116,6 +116,8 @@ async def test_one_between_requests_gives_way_and_one_too_many_is_told(
     for writer in (busy[1], clients[1][1]):
         writer.write(b"GET")
     await until(lambda: all(not connection.idle for connection in server._connections))
-    assert (await ask(port)).startswith(b"HTTP/1.1 503 ")
+    told = (await ask(port)).lower()
+    assert told.startswith(b"http/1.1 503 ")
+    assert all(f"\r\n{header}: {value}\r\n".lower().encode() in told for header, value in HEADERS)
     for writer in (busy[1], *(writer for _, writer in clients)):
         writer.close()

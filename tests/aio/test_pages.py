@@ -1,7 +1,9 @@
 """The pages as a running daemon gives them."""
 
+import asyncio
 import logging
 import socket
+import threading
 import time
 from pathlib import Path
 
@@ -64,6 +66,30 @@ async def test_a_running_daemon_shows_itself(directory: Path, child: FakeChild) 
         assert (await fetch(port, "/-/healthy")).body == b"healthy\n"
         assert (await fetch(port, "/-/ready")).body == b"ready\n"
         assert (await fetch(port, "/nowhere")).status == 404
+
+
+async def test_health_fails_while_the_loop_hangs(directory: Path, child: FakeChild, time_unit: float) -> None:
+    daemon, port = Daemon(directory), free_port()
+    daemon.write([child], http=f"'127.0.0.1:{port}'")
+    silent, heard = threading.Event(), list[bytes]()
+
+    def probe() -> None:
+        with socket.create_connection(("127.0.0.1", port), timeout=0.2 * time_unit) as connection:
+            connection.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            try:
+                heard.append(connection.recv(4096))
+            except TimeoutError:
+                silent.set()
+            connection.settimeout(30.0)
+            heard.append(connection.recv(4096))
+
+    async with daemon.running():
+        probing = threading.Thread(target=probe)
+        probing.start()
+        assert silent.wait(30.0), heard  # in the loop's own thread: this is what hangs it
+        await asyncio.to_thread(probing.join)
+    assert len(heard) == 1
+    assert heard[0].startswith(b"HTTP/1.1 200 ")
 
 
 async def test_a_required_child_that_is_down_is_named(directory: Path) -> None:
