@@ -12,6 +12,7 @@
     mmx reload, disable, enable, drain   change what it does
     mmx completion SHELL                 print what a shell needs to complete command lines
     mmx held [show|release|delete ...]   the mail that children had held
+    mmx bench [ARGUMENTS]                put a load on mmx or a milter, and tell how fast it is
     mmx filter SCRIPT.yaml ...           be a milter that does what a script says
     mmx install [--dry-run] [--postfix]  make mmx a service of this host; `mmx uninstall` undoes it
 

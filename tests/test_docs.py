@@ -133,7 +133,7 @@ def test_page_of_the_log_has_every_field_of_its_objects() -> None:
         assert in_text <= set(entry)
 
 
-@pytest.mark.parametrize("command", [[], ["check"], ["explain"], ["held"], ["filter"], ["test"]])
+@pytest.mark.parametrize("command", [[], ["check"], ["explain"], ["held"], ["filter"], ["test"], ["bench"]])
 def test_page_of_the_command_line_has_every_option(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

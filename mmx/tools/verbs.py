@@ -50,6 +50,7 @@ VERBS: Final = (
     Verb("explain", "tell which children would see a mail, and why", "mmx.tools.explain"),
     Verb("check", "say what is wrong between Postfix and the last child", "mmx.tools.check"),
     Verb("held", "list the mail that children had held, let it go or drop it", "mmx.tools.held"),
+    Verb("bench", "put a load on mmx or a milter, and tell how fast it is", "mmx.tools.bench"),
     Verb("filter", "be a milter that does what a script says", "mmx.tools.filter", with_settings=False),
     Verb("test", "play a mail to mmx or a milter, and tell what becomes of it", "mmx.tools.try_mail"),
     Verb("demo", "see mmx at work with small milters of its own", "mmx.tools.demo", with_settings=False),
