@@ -153,11 +153,13 @@ class Mta:
     async def _recipients(self, recipients: tuple[Address, ...]) -> bool:
         """True if the message ends here."""
         refused = self._dialogue.outcome.refused
-        for number, recipient in enumerate(recipients):
+        is_queued = False
+        for number, recipient in enumerate(recipients, 1):
             self._macros.know(_known_of_address("rcpt", recipient, b"local"))
             if await self._decides(command.RCPT, _strings(recipient), recipient.address, recipient):
                 return True
-            if number == 0:
+            if not is_queued and number > len(refused):
+                is_queued = True  # the queue file is opened for the first recipient that is accepted
                 self._macros.know({b"i": secrets.token_hex(5).upper().encode()})
         if len(refused) == len(recipients):
             self._dialogue.outcome.refuse_all(refused)

@@ -47,12 +47,14 @@ class Client:
 
     @property
     def connection(self) -> bytes:
-        """The data of CONNECT."""
+        """The data of CONNECT. A client without a name is called by its address in brackets (W4)."""
         name = os.fsencode(self.name)
         if self.address == UNIX:
             return payload.encode_connection(b"localhost", b"L", 0, b"/socket")
         if self.address == UNKNOWN:
             return payload.encode_connection(name, b"U")
+        if self.name == UNKNOWN:
+            name = f"[{self.address}]".encode()
         family = b"6" if ":" in self.address else b"4"
         return payload.encode_connection(name, family, self.port, self.address.encode())
 

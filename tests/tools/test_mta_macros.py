@@ -12,6 +12,7 @@ from mmx.wire.framing import DATA
     [
         (Client("192.0.2.7", "n", 4), payload.Connection(b"n", b"4", 4, b"192.0.2.7")),
         (Client("2001:db8::7", "n", 4), payload.Connection(b"n", b"6", 4, b"2001:db8::7")),
+        (Client("192.0.2.7", port=4), payload.Connection(b"[192.0.2.7]", b"4", 4, b"192.0.2.7")),
         (Client("unix"), payload.Connection(b"localhost", b"L", 0, b"/socket")),
         (Client("unknown"), payload.Connection(b"unknown", b"U", 0, b"")),
     ],
