@@ -20,10 +20,11 @@ from mmx.errors import EX_OK
 from mmx.settings.load import DEFAULT_PATH
 from mmx.tools.arguments import Parser
 from mmx.tools.check_finding import LEVELS, Level, worst
-from mmx.tools.check_host import look
+from mmx.tools.check_host import STEPS, look
 from mmx.tools.check_table import examine
 from mmx.tools.check_text import as_json, report, summary
 from mmx.tools.colour import Paint, wants_colours
+from mmx.tools.progress import Progress
 
 EX_WARNINGS: Final = 1
 EX_ERRORS: Final = 2
@@ -44,7 +45,9 @@ _EXAMPLES: Final = (
 def main(verb: str, argv: Sequence[str]) -> int:
     """Look, judge, tell; the exit code."""
     options = parser(verb).parse_args(argv)
-    findings = tuple(examine(look(options.config, options.postfix)))
+    with Progress("looking", len(STEPS)) as progress:
+        view = look(options.config, options.postfix, tell=lambda step: progress.show(STEPS.index(step), step))
+    findings = tuple(examine(view))
     level = worst(findings)
     if options.json:
         told = {"worst": level.word, "summary": summary(findings), "findings": as_json(findings)}

@@ -112,19 +112,35 @@ class Check:
     look: Callable[[HostView], Iterator[Finding]]
 
 
-def look(config: Path, postfix: Path | None = None, runner: Run = run) -> HostView:
-    """Look at this host. `postfix`: the directory of main.cf, if not the usual one."""
+STEPS: Final = ("settings and installed milters", "mmx", "children", "Postfix")
+"""What `look` looks at, in its order."""
+
+
+def look(
+    config: Path,
+    postfix: Path | None = None,
+    runner: Run = run,
+    tell: Callable[[str], None] = lambda _: None,
+) -> HostView:
+    """Look at this host. `postfix`: the directory of main.cf, if not the usual one; `tell` is called before
+    each of the STEPS.
+    """
     account = own_account()
+    tell(STEPS[0])
+    loaded = _settings(config)
+    tell(STEPS[1])
     seen = HostView(
         config=config,
         user=account.name,
         is_root=account.uid == ROOT,
         systemd=Path(BOOTED).is_dir(),
-        loaded=_settings(config),
+        loaded=loaded,
         daemon=_daemon(config),
     )
+    tell(STEPS[2])
     # The units come first: a connection to a socket of systemd starts what it belongs to.
     seen = _with_children(seen, runner)
+    tell(STEPS[3])
     return replace(seen, postfix=look_at_postfix(runner, postfix, seen.listeners, is_root=seen.is_root))
 
 

@@ -71,7 +71,8 @@ def running(view: HostView) -> Iterator[Finding]:
     elif view.postfix.running:
         yield good("postfix", "Postfix", "runs")
     else:
-        start = "systemctl start postfix" if view.systemd else "postfix start"
+        # Debian's postfix.service only stands for its instances, and counts as active without them.
+        start = "systemctl restart postfix" if view.systemd else "postfix start"
         where = view.postfix.directory
         yield STOPPED.at(
             "Postfix", "does not run", shell("postfix", "-c", where, "start") if where else start

@@ -6,7 +6,9 @@ with one it is too where the service runs in the chroot, which is the queue dire
 of the host.
 """
 
+import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
@@ -16,6 +18,9 @@ from mmx.settings.endpoint import Endpoint, InetEndpoint, UnixEndpoint, parse_en
 from mmx.tools.check_host import HostView
 from mmx.tools.check_postfix_look import Place, PostfixView, Service
 from mmx.tools.install_postfix import ENTRY, MILTER
+
+PUBLIC: Final = frozenset({"smtp", "25", "smtpd", "submission", "587", "smtps", "submissions", "465"})
+"""Services that take mail from outside; others may be for mail that comes back from a content filter."""
 
 _UNIX: Final = ("unix", "local")
 
@@ -114,6 +119,14 @@ def lists(postfix: PostfixView) -> Iterator[Place]:
     """Every list of milters that holds for some service."""
     yield from postfix.places("smtpd_milters", "smtpd")
     yield from postfix.places("non_smtpd_milters", "cleanup")
+
+
+def is_local(service: Service) -> bool:
+    """Whether only this host can speak to the service: its name begins with a loopback address."""
+    host = service.name.rpartition(":")[0].strip("[]")
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
 
 
 def _endpoint(text: str) -> Endpoint | None:

@@ -4,16 +4,14 @@ The command that mends a list sets it to what it should be as a whole: mmx where
 children, nothing twice, and everything else as it is. So all findings of one list have the same command.
 """
 
-import ipaddress
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Final
 
 from mmx.detect.facts import Failure
 from mmx.tools.check_finding import Finding, Kind, Level, good
 from mmx.tools.check_host import Check, HostView
-from mmx.tools.check_postfix_entry import Ears, Entry, ears, entries, joined, lists
-from mmx.tools.check_postfix_look import Place, PostfixView, Service
+from mmx.tools.check_postfix_entry import PUBLIC, Ears, Entry, ears, entries, is_local, joined, lists
+from mmx.tools.check_postfix_look import Place, PostfixView
 
 MISSING: Final = Kind(
     "postfix.entry-missing", Level.ERROR, "mail that comes this way passes none of the children of mmx"
@@ -29,18 +27,10 @@ CHROOT: Final = Kind(
 )
 TWICE: Final = Kind("postfix.listed-twice", Level.WARNING, "it sees all mail twice, and may edit it twice")
 CHILD: Final = Kind("postfix.child-beside", Level.WARNING, "mmx asks it too, so it sees all mail twice")
-MAPS: Final = Kind(
-    "postfix.milter-maps", Level.NOTE, "clients in that table have other milters than smtpd_milters, or none"
-)
-INTERNAL: Final = Kind(
-    "postfix.internal-mail", Level.NOTE, "a bounce or notice that a milter refuses is lost without a trace"
-)
 NO_SMTPD: Final = Kind(
     "postfix.no-smtpd", Level.NOTE, "no mail comes by SMTP, so mmx sees local mail at most"
 )
 
-_PUBLIC: Final = frozenset({"smtp", "25", "smtpd", "submission", "587", "smtps", "submissions", "465"})
-"""Services that take mail from outside; others may be for mail that comes back from a content filter."""
 _OTHER_LIST: Final = frozenset({"$smtpd_milters", "${smtpd_milters}"})
 
 
@@ -88,10 +78,10 @@ def _missing(place: Place, mends: tuple[str, ...]) -> Iterator[Finding]:
     if place.parameter == "non_smtpd_milters":
         yield LOCAL.at(str(place), seen, *mends)
         return
-    services = [service for service in place.services if not _is_local(service)]
+    services = [service for service in place.services if not is_local(service)]
     if not services and not place.full:
         return
-    is_public = any(service.name in _PUBLIC for service in services)
+    is_public = any(service.name in PUBLIC for service in services)
     by = ", ".join(service.key for service in place.services)
     level = Level.ERROR if not place.override else Level.WARNING if is_public else Level.NOTE
     yield MISSING.at(str(place), f"{seen}; it holds for {by}", *mends, level=level)
@@ -133,31 +123,4 @@ def _mended(place: Place, heard: Ears) -> list[Entry]:
     return kept
 
 
-def _is_local(service: Service) -> bool:
-    """Whether only this host can speak to the service: its name begins with a loopback address."""
-    host = service.name.rpartition(":")[0].strip("[]")
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"
-
-
-def exceptions(view: HostView) -> Iterator[Finding]:
-    """Mail that other parameters let pass by the lists, or bring to them."""
-    if isinstance(view.postfix, Failure):
-        return
-    postfix = view.postfix
-    maps = [place for place in postfix.places("smtpd_milter_maps", "smtpd") if place.full]
-    for place in maps:
-        yield MAPS.at(str(place), f"`{place.full}`", *postfix.set(place, ""))
-    if not maps:
-        yield good("postfix", "smtpd_milter_maps", "empty: the lists hold for every client")
-    internal = postfix.value("internal_mail_filter_classes")
-    if internal and postfix.value("non_smtpd_milters"):
-        subject = "main.cf: internal_mail_filter_classes"
-        yield INTERNAL.at(subject, f"`{internal}` is filtered too", *postfix.unset(subject.split()[1]))
-
-
-CHECKS: Final = (
-    Check((NO_SMTPD, MISSING, LOCAL, PATH, CHROOT, TWICE, CHILD), every_list),
-    Check((MAPS, INTERNAL), exceptions),
-)
+CHECKS: Final = (Check((NO_SMTPD, MISSING, LOCAL, PATH, CHROOT, TWICE, CHILD), every_list),)

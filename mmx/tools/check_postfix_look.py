@@ -25,6 +25,7 @@ LIMIT: Final = 10.0
 
 PARAMETERS: Final = (
     *("smtpd_milters", "non_smtpd_milters", "smtpd_milter_maps", "internal_mail_filter_classes"),
+    *("receive_override_options", "content_filter"),
     *("milter_default_action", "milter_protocol"),
     *("milter_connect_timeout", "milter_command_timeout", "milter_content_timeout"),
     *MACRO_LISTS,

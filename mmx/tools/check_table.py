@@ -9,6 +9,7 @@ from mmx.tools import (
     check_listeners,
     check_mmx,
     check_postfix,
+    check_postfix_bypass,
     check_postfix_lists,
     check_postfix_macros,
     check_postfix_relay,
@@ -21,6 +22,7 @@ from mmx.tools.check_host import Check, HostView
 CHECKS: Final[tuple[Check, ...]] = (
     *check_postfix.CHECKS,
     *check_postfix_lists.CHECKS,
+    *check_postfix_bypass.CHECKS,
     *check_postfix_values.CHECKS,
     *check_postfix_macros.CHECKS,
     *check_postfix_relay.CHECKS,

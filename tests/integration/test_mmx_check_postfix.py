@@ -63,6 +63,17 @@ CONFIGURATION: Final = {
         "postconf -e smtpd_milter_maps=inline:{192.0.2.99=DISABLE}",
         ("postfix.milter-maps", "main.cf: smtpd_milter_maps"),
     ),
+    "milters switched off": (
+        "postconf -P smtps/inet/receive_override_options=no_milters",
+        ("postfix.no-milters", "master.cf: smtps/inet/receive_override_options"),
+    ),
+    "mail filtered again": (
+        (
+            "postconf -M '127.0.0.1:10027/inet=127.0.0.1:10027 inet n - y - - smtpd'; "
+            "postconf -P 'submission/inet/content_filter=smtp:[127.0.0.1]:10024'"
+        ),
+        ("postfix.filtered-again", "master.cf: 127.0.0.1:10027/inet/smtpd_milters"),
+    ),
     "a misspelt parameter": (
         "postconf -e smtpd_milter=inet:localhost:8891",
         ("postfix.unused-parameter", "main.cf: smtpd_milter"),
@@ -134,8 +145,10 @@ def test_the_configuration_of_postfix(host: MailHost) -> None:
     passes_mmx(host)
 
 
-def test_a_postfix_that_does_not_run(host: MailHost) -> None:
-    host.run("systemctl stop postfix")
+@pytest.mark.parametrize("command", ["systemctl stop postfix", "postfix stop"])
+def test_a_postfix_that_does_not_run(host: MailHost, command: str) -> None:
+    """Behind the back of systemd, too."""
+    host.run(command)
     found = look(host)
     assert set(found) == {("postfix.not-running", "Postfix")}
     mend(host, found)

@@ -18,7 +18,7 @@ from tests.tools.check_hosts import host
 def looked(monkeypatch: pytest.MonkeyPatch) -> list[HostView]:
     """The views that `look` brings, the first one first."""
     views = [host()]
-    monkeypatch.setattr(check, "look", lambda _config, _postfix: views[0])
+    monkeypatch.setattr(check, "look", lambda *_, **__: views[0])
     return views
 
 

@@ -56,7 +56,7 @@ def test_overrides_that_are_not_told() -> None:
 
 def test_it_does_not_run() -> None:
     view = changed(running=False)
-    assert only(view).commands == ("systemctl start postfix",)
+    assert only(view).commands == ("systemctl restart postfix",)
     assert only(replace(view, systemd=False)).commands == ("postfix start",)
     assert only(changed(running=False, directory="/etc/p")).commands == ("postfix -c /etc/p start",)
     assert only(changed(running=Failure("nobody tells"))).unseen

@@ -62,12 +62,6 @@ def only(view: HostView) -> Finding:
             "child-beside",
             f"postconf -e smtpd_milters={MMX}",
         ),
-        ({"smtpd_milter_maps": "cidr:/etc/postfix/maps"}, "milter-maps", "postconf -e smtpd_milter_maps="),
-        (
-            {"internal_mail_filter_classes": "bounce"},
-            "internal-mail",
-            "postconf -X internal_mail_filter_classes",
-        ),
     ],
 )
 def test_main_cf(main: Mapping[str, str], name: str, command: str) -> None:
