@@ -38,7 +38,7 @@ became of the message, and which milter saw what when, what it said, and how man
 _CLOSING: Final = """\
 What to do next
    README.md                      put mmx between your Postfix and its milters
-   docs/tutorial/first-chain.md   the same by hand, step by step
+   docs/tutorial/mail-filter.md   from an empty machine to a mail filter
    mmx --check-config             check the settings in /etc/mmx/mmx.yaml"""
 
 

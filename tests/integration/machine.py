@@ -121,6 +121,17 @@ class Machine:
             text=True,
         )
 
+    def start_shell(self) -> subprocess.Popen[str]:
+        """A shell of root that reads commands, and writes all output to one place."""
+        return subprocess.Popen(
+            [str(LAB / "systemd-exec"), "bash", "-c", "exec bash 2>&1"],
+            env=self._environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+
     def write(self, path: str, text: str) -> None:
         """Write a file; directories are made."""
         name = shlex.quote(path)

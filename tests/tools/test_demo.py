@@ -41,7 +41,7 @@ def test_all_six_messages_and_their_verdicts(capsys: pytest.CaptureFixture[str])
         ["250", "550", "250", "250"],
     ]
     assert text.startswith("mmx is one milter to the MTA")
-    assert "docs/tutorial/first-chain.md" in text.splitlines()[-2]
+    assert "docs/tutorial/mail-filter.md" in text.splitlines()[-2]
 
 
 def test_only_the_wanted_messages(capsys: pytest.CaptureFixture[str]) -> None:
