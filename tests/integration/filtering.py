@@ -24,6 +24,7 @@ class Filter:
         self._script.write_text(script)
         self._told = directory / f"{name}.json"
         self._options = options
+        self._known = 0
 
     @property
     def endpoint(self) -> str:
@@ -53,6 +54,14 @@ class Filter:
 
     def all(self, what: str) -> list[dict[str, Any]]:
         """What it has told so far of one kind of happening."""
+        return [happening for happening in self._happenings() if happening["what"] == what]
+
+    def news(self, what: str) -> list[dict[str, Any]]:
+        """The same, what was told since the last call."""
+        happenings = self._happenings()
+        known, self._known = self._known, len(happenings)
+        return [happening for happening in happenings[known:] if happening["what"] == what]
+
+    def _happenings(self) -> list[dict[str, Any]]:
         told = self._told.read_text().splitlines(keepends=True)
-        happenings = [json.loads(line) for line in told if line.endswith("\n")]
-        return [happening for happening in happenings if happening["what"] == what]
+        return [json.loads(line) for line in told if line.endswith("\n")]

@@ -2,7 +2,7 @@
 
 The child is called milter-greylist, so it has the conditions of the catalog: remote, unauthenticated,
 s25r. What it does is done by a small greylist of the tests; milter-greylist itself is in no current
-Debian. A second child sees all mail.
+Debian. A second child sees all mail: `mmx filter` without a rule.
 """
 
 import tempfile
@@ -15,9 +15,9 @@ import pytest
 
 from tests.integration import packages
 from tests.integration.daemon import Mmx
+from tests.integration.filtering import Filter
 from tests.integration.peers import programs
 from tests.integration.postfix import Postfix, Smtpd, eventually
-from tests.integration.scripted_child import ChildScript, ScriptedChild
 from tests.integration.scripts import message
 from tests.integration.sink import Delivery, LmtpSink
 from tests.integration.smtp_client import Step, run_session
@@ -31,7 +31,7 @@ LATER: Final = "451 4.7.1 Greylisting in action, please come back later\r\n"
 class Site:
     postfix: Postfix
     sink: LmtpSink
-    scanner: ScriptedChild
+    scanner: Filter
     trace: Path
 
     def send(self, client: str, *recipients: str, tag: str) -> list[str]:
@@ -52,9 +52,10 @@ class Site:
         self.trace.write_text("")
         return [line.split()[0] for line in lines]
 
-    def recipients_of_the_scanner(self) -> list[bytes]:
-        packets = [packet for each in self.scanner.connections for packet in each.packets]
-        return [data.partition(b"\0")[0] for code, data in packets if code == "R"]
+    def recipients_of_the_scanner(self) -> list[str]:
+        """All those that it was told of since the last time."""
+        shapes = [told["shape"].split() for told in self.scanner.news("in")]
+        return [words[1] for words in shapes if words[0] == "RCPT"]
 
 
 @pytest.fixture(scope="module")
@@ -66,19 +67,19 @@ def running(postfix_package: None) -> Iterator[Site]:
         socket, trace, listen = (directory / each for each in ("greylist", "trace", "mmx"))
         source = programs.HERE / "greylist_child.py"
         command: list[str | Path] = ["/usr/bin/python3", source, f"unix:{socket}", trace]
-        sink, scanner = LmtpSink(), ScriptedChild(directory / "scanner")
+        sink, scanner = LmtpSink(), Filter(directory, "scanner", "")
         children = {
             "milter-greylist": {"endpoint": f"unix:{socket}"},
             "scanner": {"endpoint": scanner.endpoint},
         }
         smtpd = Smtpd("smtp", (f"unix:{listen}",))
         with (
+            scanner,
             programs.Program(command, directory / "log", lambda: programs.negotiates(socket)),
             Mmx(listen, children, {"local_networks": ["10.0.0.0/8"]}),
             Postfix([smtpd], sink.port, FROM_ALL) as postfix,
         ):
             yield Site(postfix, sink, scanner, trace)
-        scanner.close()
         sink.close()
 
 
@@ -86,7 +87,7 @@ def running(postfix_package: None) -> Iterator[Site]:
 def site(running: Site) -> Site:
     running.clients()
     running.sink.take()
-    running.scanner.load(ChildScript())
+    running.scanner.news("in")
     return running
 
 
@@ -100,7 +101,7 @@ def test_a_dial_up_line_is_deferred_and_then_taken(site: Site) -> None:
     assert (rcpt[:3], end[:3]) == ("250", "250")
     delivery = site.delivered()
     assert b"\r\nX-Greylist: delayed\r\n" in delivery.content
-    assert site.recipients_of_the_scanner() == [b"<r1@rcpt.test>"]
+    assert site.recipients_of_the_scanner() == ["<r1@rcpt.test>"]
     assert site.clients() == ["dsl-192-0-2-7.example.net"] * 2
 
 
@@ -125,7 +126,7 @@ def test_who_is_not_greylisted(site: Site, client: str) -> None:
     rcpt, end = site.send(client, "r4", tag="third")
     assert (rcpt[:3], end[:3]) == ("250", "250")
     assert b"X-Greylist" not in site.delivered().content
-    assert site.recipients_of_the_scanner() == [b"<r4@rcpt.test>"]
+    assert site.recipients_of_the_scanner() == ["<r4@rcpt.test>"]
     assert site.clients() == []
 
 
