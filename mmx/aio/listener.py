@@ -37,10 +37,13 @@ ProtocolFactory = Callable[[str], asyncio.BaseProtocol]
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may use a unix socket: permission bits, and a group name or None to leave it."""
+    """Who may use a unix socket: permission bits, and a group name or None to leave it. `setting` is the key
+    that the group comes from.
+    """
 
     mode: int
     group: str | None
+    setting: str = "socket_group"
 
 
 class Listener:
@@ -214,12 +217,12 @@ def _permit(path: str, access: Access) -> None:
         Path(path).chmod(access.mode)
     except KeyError:
         raise UnavailableError(
-            f"cannot give {path} to the group {access.group}: there is no such group; set socket_group"
+            f"cannot give {path} to the group {access.group}: there is no such group; set {access.setting}"
         ) from None
     except OSError as error:
         raise PermissionsError(
             f"cannot give {path} to the group {access.group} with mode {access.mode:04o}: {error.strerror}; "
-            f"add the user mmx runs as (uid {os.geteuid()}) to that group, or set socket_group"
+            f"add the user mmx runs as (uid {os.geteuid()}) to that group, or set {access.setting}"
         ) from error
 
 
@@ -233,6 +236,8 @@ def _explain_bind(place: str, error: OSError, setting: str = "listen") -> MmxErr
             f"{said}; let the user mmx runs as (uid {os.geteuid()}) write to {directory}, or set "
             f"{setting} to another path"
         )
+    if error.errno in {errno.ENOENT, errno.ENOTDIR} and setting.startswith("--"):
+        return UnavailableError(f"{said}; create {directory}, or set {setting} to another path")
     if error.errno in {errno.ENOENT, errno.ENOTDIR}:
         return UnavailableError(f"{said}; create {directory}, owned by the user mmx runs as, for example: "
                                 f"install -d -o mmx -g postfix -m 0750 {directory}")  # fmt: skip

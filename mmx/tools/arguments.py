@@ -92,6 +92,17 @@ def is_indented(lines: Sequence[str]) -> bool:
     return any(line.startswith(_INDENT) for line in lines)
 
 
+def number(least: int, most: int = 1 << 31) -> Callable[[str], int]:
+    """A number within bounds as the `type` of an argument."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdecimal()) or not least <= int(text[:20]) <= most:
+            raise argparse.ArgumentTypeError(f"{text}: write a number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
 def typed(parse: Callable[[str], T]) -> Callable[[str], T]:
     """A parser that raises InvalidValueError as the `type` of an argument: what it says is told."""
 

@@ -19,7 +19,7 @@ from mmx.aio.service import loop_factory
 from mmx.errors import EX_OK, EX_UNAVAILABLE, UnavailableError
 from mmx.settings.endpoint import Endpoint, InetEndpoint, parse_address, parse_endpoint
 from mmx.settings.load import DEFAULT_PATH, load_leniently
-from mmx.tools.arguments import Parser, typed
+from mmx.tools.arguments import Parser, number, typed
 from mmx.tools.bench_load import Load, Measured, measure
 from mmx.tools.bench_mail import Sizes, from_files, made_up, parse_sizes
 from mmx.tools.bench_tally import Tally
@@ -102,10 +102,10 @@ def _add_load(add: Add) -> None:
         "--per-session": (MOST_MESSAGES, 1, "messages in each session"),
     }
     for name, (most, default, told) in numbers.items():
-        add(name, type=_number(most), default=default, metavar="N", help=f"{told} (default: {default})")
+        add(name, type=number(1, most), default=default, metavar="N", help=f"{told} (default: {default})")
     add(
         "--timeout",
-        type=duration,
+        type=_wait,
         default=30.0,
         metavar="TIME",
         help="longest wait for a reply (default: 30s)",
@@ -145,13 +145,11 @@ def _add_mail(add: Add) -> None:
     add("mail", nargs="*", metavar="MAIL", help="use these messages in turn, not made-up ones")
 
 
-def _number(most: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.isdecimal() or not 1 <= int(text[:12]) <= most:
-            raise argparse.ArgumentTypeError(f"{text}: write a number from 1 to {most}")
-        return int(text)
-
-    return read
+def _wait(text: str) -> float:
+    seconds = duration(text)
+    if not seconds:
+        raise argparse.ArgumentTypeError(f"{text}: nothing comes within no time; write 1s or more")
+    return seconds
 
 
 def _ip_address(text: str) -> str:

@@ -64,14 +64,15 @@ class SmtpSession:
     @classmethod
     async def connect(cls, host: str, port: int, within: float) -> "SmtpSession":
         """Reach the server at an address. Raises SmtpError."""
+        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
             async with asyncio.timeout(within):
                 reader, writer = await asyncio.open_connection(host, port, limit=LONGEST_LINE)
         except TimeoutError:
-            raise SmtpError("timeout", f"{host}:{port} does not answer within {within:g} s") from None
+            raise SmtpError("timeout", f"{place} does not answer within {within:g} s") from None
         except OSError as error:
             kind = "refused" if isinstance(error, ConnectionRefusedError) else "unreachable"
-            raise SmtpError(kind, f"{host}:{port}: {error.strerror or error}") from None
+            raise SmtpError(kind, f"{place}: {error.strerror or error}") from None
         return cls(reader, writer, within)
 
     async def open(self, name: str) -> Reply:

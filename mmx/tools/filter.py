@@ -9,7 +9,6 @@ It runs until it is interrupted or told to end, or for --sessions connections. W
 go away: then it ends too.
 """
 
-import argparse
 import asyncio
 import base64
 import json
@@ -27,7 +26,7 @@ from mmx.observe.log import escape
 from mmx.settings.endpoint import Endpoint, parse_endpoint
 from mmx.settings.model import Listener as ListenerSettings
 from mmx.settings.units import parse_mode
-from mmx.tools.arguments import Parser, typed
+from mmx.tools.arguments import Parser, number, typed
 from mmx.tools.filter_reader import read_script
 from mmx.tools.filter_script import Script
 from mmx.tools.filter_session import ACT, BEGIN, END, IN, LISTENING, OUT, Happening, Session
@@ -76,7 +75,7 @@ def parser(verb: str) -> Parser:
         help="who may use a unix socket (default: 0660)",
     )
     made.add_argument("--group", metavar="NAME", help="group of a unix socket, such as postfix")
-    made.add_argument("--sessions", type=_count, metavar="N", help="end after so many connections")
+    made.add_argument("--sessions", type=number(1), metavar="N", help="end after so many connections")
     told = made.add_mutually_exclusive_group()
     told.add_argument("--json", action="store_true", help="one JSON object a line, with the bytes in base64")
     told.add_argument("-q", "--quiet", action="store_true", help="print nothing")
@@ -93,15 +92,9 @@ def main(verb: str, argv: Sequence[str]) -> int:
         print(f"{options.script}: valid, rules: {len(script.rules)}")
         return EX_OK
     tell = _quietly if options.quiet else _printing(as_object if options.json else line)
-    asyncio.run(_serve(script, options.listen, Access(options.mode, options.group), options.sessions, tell))
+    access = Access(options.mode, options.group, "--group")
+    asyncio.run(_serve(script, options.listen, access, options.sessions, tell))
     return EX_OK
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("a number from 1 on is wanted")
-    return number
 
 
 def line(happening: Happening) -> str:

@@ -13,7 +13,7 @@ from mmx.aio.main_cf import read_main_cf
 from mmx.errors import InvalidValueError, UnavailableError
 from mmx.settings.endpoint import UnknownEndpoint, parse_endpoint
 from mmx.settings.load import Loader, load_leniently
-from mmx.tools.arguments import Parser
+from mmx.tools.arguments import Parser, number
 from mmx.tools.control_client import duration, parser_for_daemon
 from mmx.tools.mail_file import STDIN, Message, built_in, read_messages
 from mmx.tools.mta_dialogue import STEPS, Terms
@@ -124,13 +124,13 @@ def _add_protocol(add: Add) -> None:
     add("--unknown", action="append", default=[], metavar="COMMAND", help="say this unknown command first")
     add(
         "--chunk",
-        type=_number(1, MAX_DATA),
+        type=number(1, MAX_DATA),
         default=MAX_DATA,
         metavar="BYTES",
         help="send the body in such pieces (default: %(default)s)",
     )
-    add("--repeat", type=_number(1), default=1, metavar="N", help="each message N times in a session")
-    add("--sessions", type=_number(1), default=1, metavar="N", help="all of it N times, each in a session")
+    add("--repeat", type=number(1), default=1, metavar="N", help="each message N times in a session")
+    add("--sessions", type=number(1), default=1, metavar="N", help="all of it N times, each in a session")
     add(
         "--timeout",
         type=duration,
@@ -143,15 +143,6 @@ def _add_output(add: Add) -> None:
     add("--json", action="store_true", help="print JSON, one object a message")
     add("--output", metavar="FILE", help="write the message as it goes on; to a directory, for several")
     add("--expect", metavar="VERDICT[:CODE]", help="exit with 0 if this becomes of every message, else 1")
-
-
-def _number(least: int, most: int = 1 << 31) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        if not text.isdecimal() or not least <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f"{text}: write a number from {least} to {most}")
-        return int(text)
-
-    return number
 
 
 def _bits(names: Mapping[str, int]) -> Callable[[str], int]:

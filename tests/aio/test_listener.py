@@ -100,6 +100,8 @@ def test_a_group_that_does_not_exist(directory: Path) -> None:
     path = directory / "s"
     with pytest.raises(UnavailableError, match="no such group"):
         bind_unix(str(path), Access(0o660, "no-such-group"))
+    with pytest.raises(UnavailableError, match="set --group"):
+        bind_unix(str(path), Access(0o660, "no-such-group", "--group"))
     assert not path.exists()
 
 

@@ -128,6 +128,7 @@ def test_a_closed_pipe_ends_cleanly(milter: Path) -> None:
         (["--size", "10K"], "not a size"),
         (["--client", "x"], "no IP address"),
         (["--timeout", "5"], "a duration needs its unit"),
+        (["--timeout", "0s"], "nothing comes within no time"),
     ],
 )
 def test_wrong_arguments(arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 
 from mmx import cli
 from mmx.errors import EX_CONFIG, EX_INTERRUPTED, EX_OK, EX_UNAVAILABLE, EX_USAGE
-from mmx.settings.endpoint import UnixEndpoint
+from mmx.settings.endpoint import parse_endpoint
 from mmx.tools.filter import as_object, line
 from mmx.tools.filter_script import Rule
 from mmx.tools.filter_session import ACT, BEGIN, END, IN, LISTENING, OUT, Happening
@@ -41,13 +42,14 @@ def script(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def started(script: Path, at: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+def started(script: Path, at: Path | str, *options: str) -> Iterator[subprocess.Popen[str]]:
     """The command, once it listens."""
-    arguments = [sys.executable, "-m", "mmx", "filter", str(script), "--listen", f"unix:{at}", *options]
+    endpoint = at if isinstance(at, str) else f"unix:{at}"
+    arguments = [sys.executable, "-m", "mmx", "filter", str(script), "--listen", endpoint, *options]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout
-            if "--quiet" in options:
+            if "--quiet" in options and isinstance(at, Path):
                 limit = time.monotonic() + BOUND
                 while not at.is_socket():
                     assert time.monotonic() < limit
@@ -59,9 +61,11 @@ def started(script: Path, at: Path, *options: str) -> Iterator[subprocess.Popen[
             process.kill()
 
 
-def deliver(at: Path) -> str:
+def deliver(at: Path | str) -> str:
+    endpoint = parse_endpoint(at if isinstance(at, str) else f"unix:{at}")
+
     async def one() -> str:
-        mta = await Mta.connect("filter", UnixEndpoint(str(at)), CLIENT, Terms())
+        mta = await Mta.connect("filter", endpoint, CLIENT, Terms())
         await mta.open()
         outcome = await mta.deliver(envelope(), MESSAGE)
         mta.quit()
@@ -120,6 +124,30 @@ def test_it_tells_what_it_sees_and_ends_after_its_sessions(script: Path, tmp_pat
     assert not at.exists()
 
 
+def test_it_listens_on_tcp(script: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        at = f"inet:127.0.0.1:{free.getsockname()[1]}"
+    with started(script, at):
+        assert deliver(at) == "reject"
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["unix:{}/none/sock"], "create {}/none, or set --listen to another path"),
+        (["unix:{}/sock", "--group", "no-such-group"], "there is no such group; set --group"),
+        (["unix:{}/s.yaml"], "it is no socket; remove it, or set --listen to another path"),
+    ],
+)
+def test_it_cannot_listen(
+    script: Path, tmp_path: Path, options: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [option.format(tmp_path) for option in options]
+    assert cli.main(["filter", str(script), "--listen", *words]) == EX_UNAVAILABLE
+    assert complaint.format(tmp_path) in capsys.readouterr().err
+    assert script.read_text() == REFUSE
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, EX_OK), (signal.SIGINT, EX_INTERRUPTED)])
 def test_it_ends_cleanly_when_it_is_told_to(script: Path, tmp_path: Path, number: int, code: int) -> None:
     at = tmp_path / "sock"
@@ -170,7 +198,7 @@ def test_a_script_is_checked(script: Path, capsys: pytest.CaptureFixture[str]) -
         (["s.yaml"], "one of the arguments --listen --check is required"),
         (["s.yaml", "--listen", "tcp:1"], "argument --listen: tcp:1: tcp: is not a word for endpoints"),
         (["s.yaml", "--listen", "unix:/s", "--mode", "9"], "argument --mode: 9: no file mode"),
-        (["s.yaml", "--listen", "unix:/s", "--sessions", "0"], "a number from 1 on is wanted"),
+        (["s.yaml", "--listen", "unix:/s", "--sessions", "0"], "0: write a number from 1 to"),
         (["s.yaml", "--listen", "unix:/s", "--json", "--quiet"], "not allowed with argument --json"),
     ],
 )
