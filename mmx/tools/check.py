@@ -24,7 +24,7 @@ from mmx.tools.check_host import STEPS, look
 from mmx.tools.check_table import examine
 from mmx.tools.check_text import as_json, report, summary
 from mmx.tools.colour import Paint, wants_colours
-from mmx.tools.progress import Progress
+from mmx.tools.ticking import Ticking
 
 EX_WARNINGS: Final = 1
 EX_ERRORS: Final = 2
@@ -45,8 +45,8 @@ _EXAMPLES: Final = (
 def main(verb: str, argv: Sequence[str]) -> int:
     """Look, judge, tell; the exit code."""
     options = parser(verb).parse_args(argv)
-    with Progress("looking", len(STEPS)) as progress:
-        view = look(options.config, options.postfix, tell=lambda step: progress.show(STEPS.index(step), step))
+    with Ticking("looking", len(STEPS)) as ticking:
+        view = look(options.config, options.postfix, tell=ticking.step)
     findings = tuple(examine(view))
     level = worst(findings)
     if options.json:

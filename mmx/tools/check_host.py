@@ -25,6 +25,7 @@ from mmx.settings.model import Settings
 from mmx.tools.check_children_look import ChildView, children_of, look_at_children, units_to_ask
 from mmx.tools.check_finding import Finding, Kind
 from mmx.tools.check_mmx_look import (
+    ANSWER_LIMIT,
     SERVICE,
     SOCKET,
     MmxView,
@@ -152,11 +153,13 @@ def _with_children(seen: HostView, runner: Run) -> HostView:
     known = {} if isinstance(units, Failure) else units
     account, listed = look_at_account(known.get(SERVICE), is_root=seen.is_root)
     files = () if isinstance(seen.loaded, Failure) else seen.loaded.files
+    path = load_leniently(seen.config).control_socket
+    in_force = seen.daemon if isinstance(seen.daemon, Failure) else ask_for_settings(path)
     mmx = MmxView(
         units=units,
         account=account,
         listed=listed,
-        in_force=ask_for_settings(load_leniently(seen.config).control_socket),
+        in_force=in_force,
         sockets=tuple(look_at_sockets(known.get(SOCKET), seen.listeners)),
         closed=tuple(look_at_files(files, account)),
     )
@@ -178,7 +181,7 @@ def _daemon(config: Path) -> Status | Failure:
     if path is None:
         return Absence("its settings say `control_socket: null`")
     try:
-        return from_json(ask(path, {"do": "status"}))
+        return from_json(ask(path, {"do": "status"}, within=ANSWER_LIMIT))
     except MmxError as error:
         return Failure(str(error))
 

@@ -23,6 +23,8 @@ from mmx.tools.control_client import ask
 
 SERVICE: Final = "mmx.service"
 SOCKET: Final = "mmx.socket"
+ANSWER_LIMIT: Final = 10.0
+"""Seconds that the daemon has for an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def ask_for_settings(path: str | None) -> Mapping[str, Any] | Failure:
     if path is None:
         return Failure("there is no control socket")
     try:
-        told = json.loads(ask(path, {"do": "config"})["json"])
+        told = json.loads(ask(path, {"do": "config"}, within=ANSWER_LIMIT)["json"])
     except (MmxError, ValueError, KeyError, TypeError) as error:
         return Failure(str(error))
     return told if isinstance(told, dict) else Failure("an answer that is none")

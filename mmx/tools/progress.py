@@ -55,6 +55,11 @@ class Progress:
     ) -> None:
         self.close()
 
+    @property
+    def is_on(self) -> bool:
+        """Whether there is a terminal to draw on."""
+        return self._is_on
+
     def show(self, done: int, more: str = "") -> None:
         """So much is done; `more` stands at the end of the line."""
         if not self._is_on:

@@ -63,12 +63,12 @@ def test_whoever_is_not_root_looks_as_himself() -> None:
 
 def test_the_settings_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
     answers: list[object] = [{"json": json.dumps({"settings": {}})}, {"json": "[]"}, {"json": "{"}, {}]
-    monkeypatch.setattr(check_mmx_look, "ask", lambda _path, _request: answers.pop(0))
+    monkeypatch.setattr(check_mmx_look, "ask", lambda _path, _request, within: answers.pop(0))
     assert ask_for_settings("/run/c") == {"settings": {}}
     assert all(isinstance(ask_for_settings("/run/c"), Failure) for _ in range(3))
     assert isinstance(ask_for_settings(None), Failure)
 
-    def refuse(_path: str, _request: object) -> object:
+    def refuse(_path: str, _request: object, within: float) -> object:
         raise UnavailableError("does not run")
 
     monkeypatch.setattr(check_mmx_look, "ask", refuse)
