@@ -48,13 +48,21 @@ NO_MILTER = Kind("child.no-milter", Level.ERROR, f"another program listens there
 SILENT = Kind("child.silent", Level.ERROR, f"it hangs, or its backlog is full; {_DOWN}")
 HANGS_UP = Kind("child.hangs-up", Level.ERROR, f"it ends the connection instead of negotiating; {_DOWN}")
 UNREACHABLE = Kind("child.unreachable", Level.ERROR, _DOWN)
+OUTWARD = Kind(
+    "child.outward",
+    Level.WARNING,
+    "whoever reaches this address can talk to the milter, past mmx and Postfix",
+)
 SLOW_ANSWER = Kind("child.slow", Level.WARNING, "every session with it begins so slowly")
 TAKEN_OUT = Kind("child.out", Level.WARNING, "mail passes without it")
 NOT_FOR_MMX = Kind("child.down", Level.WARNING, "it answers here, but the mmx that runs does not reach it")
 KINDS: Final = (
     *(UNSEEN, UNKNOWN, CONF_CLOSED, FAILED, NOT_RUNNING, DISABLED, ELSEWHERE, HIDDEN, MISSING, REFUSED),
-    *(DENIED, NO_MILTER, SILENT, HANGS_UP, UNREACHABLE, SLOW_ANSWER, TAKEN_OUT, NOT_FOR_MMX),
+    *(DENIED, NO_MILTER, SILENT, HANGS_UP, UNREACHABLE, OUTWARD, SLOW_ANSWER, TAKEN_OUT, NOT_FOR_MMX),
 )
+
+_RSPAMD: Final = "rspamd"
+_RSPAMD_FILE: Final = "/etc/rspamd/override.d/worker-proxy.inc"
 
 Judge = Callable[[ChildView, HostView], Finding | None]
 _FAILURES: Final = {
@@ -217,6 +225,33 @@ def _down(child: ChildView, view: HostView) -> Finding | None:
     return NOT_FOR_MMX.at(child.name, told.why, RESTART)
 
 
+def _outward(child: ChildView, view: HostView) -> Finding | None:
+    endpoint = child.endpoint
+    if not child.outward or not isinstance(endpoint, InetEndpoint):
+        return None
+    places = " and ".join(f"{address} port {endpoint.port}" for address in child.outward)
+    return OUTWARD.at(child.name, f"it listens on {places}", *_turned_inward(child, endpoint.port, view))
+
+
+def _turned_inward(child: ChildView, port: int, view: HostView) -> tuple[str, ...]:
+    """The commands that have it listen on a loopback address."""
+    settings = () if isinstance(view.loaded, Failure) else view.loaded.files
+    path, _, line = child.origin.rpartition(":")
+    if child.unit is None or path in map(str, settings):
+        return ()
+    restart = (shell("systemctl", "restart", child.unit.name), RELOAD)
+    if child.name == _RSPAMD:
+        return (
+            f"touch {_RSPAMD_FILE} && sed -i '/^bind_socket/d' {_RSPAMD_FILE}",
+            f"echo 'bind_socket = \"localhost:{port}\";' >> {_RSPAMD_FILE}",
+            *restart,
+        )
+    if not (path.startswith("/") and line.isdigit()):
+        return ()
+    script = f"{line}s/inet:{port}(@[^[:space:]\"']*)?/inet:{port}@localhost/"
+    return (shell("sed", "-i", "-E", script, path), *restart)
+
+
 def _slow(child: ChildView, view: HostView) -> Finding | None:
     seconds = child.greeting.seconds
     if child.greeting.options is None or seconds < SLOW:
@@ -226,7 +261,7 @@ def _slow(child: ChildView, view: HostView) -> Finding | None:
 
 _JUDGES: Final[tuple[Judge, ...]] = (
     *(_closed, _unknown, _elsewhere, _unit_down, _hidden, _unreached),
-    *(_out, _down, _disabled, _closed_later, _slow),
+    *(_out, _down, _disabled, _closed_later, _outward, _slow),
 )
 
 

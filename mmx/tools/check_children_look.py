@@ -17,10 +17,18 @@ from mmx.detect.facts import Failure
 from mmx.errors import InvalidValueError
 from mmx.observe.status import Status
 from mmx.settings.catalog import CATALOG, milter_of
-from mmx.settings.endpoint import ChildEndpoint, UnixEndpoint, UnknownEndpoint, parse_child_endpoint
+from mmx.settings.endpoint import (
+    ChildEndpoint,
+    InetEndpoint,
+    UnixEndpoint,
+    UnknownEndpoint,
+    is_loopback,
+    parse_child_endpoint,
+)
 from mmx.settings.load import Loaded
 from mmx.settings.model import Action, Mode
 from mmx.tools.check_greeting import Greeting, greet
+from mmx.tools.check_ports import listening, outward
 from mmx.tools.check_units import UnitView
 
 DPKG: Final = "/usr/bin/dpkg-query"
@@ -49,6 +57,8 @@ class ChildView:
     visible: bool = True
     greeting: Greeting = _UNKNOWN
     version: str = ""
+    outward: tuple[str, ...] = ()
+    """Addresses that other hosts reach, on which somebody listens at its port."""
 
 
 def unit_names(child: str) -> tuple[str, ...]:
@@ -111,6 +121,7 @@ def look_at_children(
     plans = [ChildPlan(child.name, str(child.endpoint), connect_timeout=child.timeout) for child in children]
     greetings = greet(plans, account if is_root else None)
     versions = _versions(run, children)
+    ports = listening()
     return tuple(
         replace(
             child,
@@ -120,6 +131,7 @@ def look_at_children(
             visible=_is_visible(child.endpoint),
             greeting=greetings.get(child.name, _UNKNOWN),
             version=versions.get(child.name, ""),
+            outward=_outward(child.endpoint, ports),
         )
         for child in children
     )
@@ -144,6 +156,12 @@ def _closed(origin: str, account: Account | None) -> tuple[Obstacle, ...]:
     if account is None or not (colon and line.isdigit() and path.startswith("/")):
         return ()
     return tuple(obstacles(path, account, stat.S_IROTH))
+
+
+def _outward(endpoint: ChildEndpoint, ports: Mapping[int, frozenset[str]]) -> tuple[str, ...]:
+    if not isinstance(endpoint, InetEndpoint) or not is_loopback(endpoint.host):
+        return ()  # no socket of this host, or meant for others
+    return outward(ports.get(endpoint.port, frozenset()))
 
 
 def _is_visible(endpoint: ChildEndpoint) -> bool:

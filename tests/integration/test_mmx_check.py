@@ -54,6 +54,7 @@ def without(unit: str) -> str:
 NO_SETTINGS = "rm -f /etc/mmx/conf.d/[mz]*.yaml; mmx reload"
 OPENDKIM = "/etc/opendkim.conf"
 CLAMAV = "/etc/clamav/clamav-milter.conf"
+PYSPF = "/etc/pyspf-milter/pyspf-milter.conf"
 VERSION = "/opt/mmx/lib/python3.*/site-packages/mmx/__init__.py"
 
 
@@ -135,6 +136,12 @@ BREAKAGES = {
             without("mmx.service"),
             "systemctl restart mmx",
         ),
+    ),
+    "a milter listens for all the world": Breakage(
+        "child.outward",
+        "pyspf-milter",
+        f"sed -i 's/^Socket.*/Socket = inet:8893@0.0.0.0/' {PYSPF}; systemctl restart pyspf-milter; "
+        "sleep 1; mmx reload",
     ),
     "somebody took a milter out": Breakage("child.out", "clamav-milter", "mmx disable clamav-milter"),
     "mmx is stopped": Breakage(

@@ -11,7 +11,7 @@ from mmx.aio import access
 from mmx.aio.access import Obstacle
 from mmx.detect.facts import Failure
 from mmx.settings.detected import Detection, Found
-from mmx.settings.endpoint import UnixEndpoint, unknown_endpoint
+from mmx.settings.endpoint import InetEndpoint, UnixEndpoint, unknown_endpoint
 from mmx.tools import check_ways_in
 from mmx.tools.check_children import children, replaced
 from mmx.tools.check_finding import Finding, Level
@@ -126,6 +126,31 @@ def test_a_child_that_nothing_starts_at_boot() -> None:
 
 def test_a_slow_child() -> None:
     assert only(changed(host(), greeting=Greeting(1.5, OPTIONS))).name == "child.slow"
+
+
+@pytest.mark.parametrize(
+    ("name", "origin", "first"),
+    [
+        (
+            "pyspf-milter",
+            "/etc/pyspf-milter/pyspf-milter.conf:7",
+            r"""sed -i -E '7s/inet:8893(@[^[:space:]"'"'"']*)?/inet:8893@localhost/' /etc/pyspf""",
+        ),
+        ("rspamd", "rspamadm configdump worker", "touch /etc/rspamd/override.d/worker-proxy.inc && "),
+        ("archive", "default", None),
+    ],
+)
+def test_a_child_that_faces_outwards(name: str, origin: str, first: str | None) -> None:
+    endpoint = InetEndpoint("localhost", 8893)
+    view = changed(host(), name=name, endpoint=endpoint, origin=origin, outward=("0.0.0.0", "::"))
+    finding = only(view)
+    assert (finding.name, finding.level) == ("child.outward", Level.WARNING)
+    assert finding.seen == "it listens on 0.0.0.0 port 8893 and :: port 8893"
+    if first is None:
+        assert finding.commands == ()
+    else:
+        assert finding.commands[0].startswith(first)
+        assert finding.commands[-2:] == (RESTART, "mmx reload")
 
 
 def elsewhere(view: HostView) -> HostView:

@@ -117,3 +117,13 @@ def test_what_is_behind_a_closed_directory(monkeypatch: pytest.MonkeyPatch) -> N
     assert not view.visible
     assert check_children_look._is_visible(InetEndpoint("127.0.0.1", 1))
     assert replace(view, visible=True).visible
+
+
+def test_who_else_reaches_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    ports = {8893: frozenset({"127.0.0.1", "0.0.0.0"}), 1: frozenset({"::1"})}
+    monkeypatch.setattr(check_children_look, "listening", lambda: ports)
+    monkeypatch.setattr(check_children_look, "greet", lambda _plans, _account: {})
+    places = [("localhost", 8893), ("127.0.0.1", 1), ("192.0.2.1", 8893), ("127.0.0.1", 2)]
+    children = [ChildView(f"c{port}{place}", InetEndpoint(place, port)) for place, port in places]
+    views = look_at_children(children, {}, None, silent, is_root=False)
+    assert [view.outward for view in views] == [("0.0.0.0",), (), (), ()]
