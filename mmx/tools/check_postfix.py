@@ -39,9 +39,9 @@ _START: Final = ("systemctl start mmx.socket mmx.service",)
 _RESTART: Final = ("systemctl restart mmx.socket mmx.service",)
 """The socket first: systemd holds it, and makes it anew."""
 _OUTCOMES: Final = {
-    errno.ENOENT: ("there is no such socket", _START),
-    errno.ENOTDIR: ("there is no such socket", _START),
-    errno.ECONNREFUSED: ("nobody listens", _RESTART),
+    errno.ENOENT: ("there is no such socket: mmx does not run", _START),
+    errno.ENOTDIR: ("there is no such socket: mmx does not run", _START),
+    errno.ECONNREFUSED: ("nobody listens: mmx does not run", _RESTART),
     errno.EAGAIN: ("so many connections wait there that it takes no more", _RESTART),
     errno.ETIMEDOUT: ("no connection within 5 s", _RESTART),
 }

@@ -60,7 +60,8 @@ def _faults(place: Place, heard: Ears, postfix: PostfixView) -> Iterator[Finding
     if place.raw in _OTHER_LIST:
         return
     if not any(heard.is_mmx(entry, place.services) for entry in listed):
-        yield from _missing(place, mends)
+        barred = any(reached.error for reached in postfix.reached.values())
+        yield from _missing(place, mends, "; mend first what keeps Postfix from mmx" if barred else "")
         return
     told = set()
     for entry in listed:
@@ -73,10 +74,10 @@ def _faults(place: Place, heard: Ears, postfix: PostfixView) -> Iterator[Finding
         told.add(meant)
 
 
-def _missing(place: Place, mends: tuple[str, ...]) -> Iterator[Finding]:
+def _missing(place: Place, mends: tuple[str, ...], first: str) -> Iterator[Finding]:
     seen = f"mmx is not in `{place.full}`" if place.full else "empty"
     if place.parameter == "non_smtpd_milters":
-        yield LOCAL.at(str(place), seen, *mends)
+        yield LOCAL.at(str(place), seen + first, *mends)
         return
     services = [service for service in place.services if not is_local(service)]
     if not services and not place.full:
@@ -84,7 +85,7 @@ def _missing(place: Place, mends: tuple[str, ...]) -> Iterator[Finding]:
     is_public = any(service.name in PUBLIC for service in services)
     by = ", ".join(service.key for service in place.services)
     level = Level.ERROR if not place.override else Level.WARNING if is_public else Level.NOTE
-    yield MISSING.at(str(place), f"{seen}; it holds for {by}", *mends, level=level)
+    yield MISSING.at(str(place), f"{seen}; it holds for {by}{first}", *mends, level=level)
 
 
 def _paths(place: Place, heard: Ears, postfix: PostfixView, mends: tuple[str, ...]) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from mmx.tools.colour import Paint
 
 _WIDTH: Final = max(len(level.word) for level in Level)
 _INDENT: Final = " " * (_WIDTH + 2)
-_NAMES: Final = {"mmx": "mmx", "postfix": "Postfix"}
+_NAMES: Final = {"mmx": "mmx", "listener": "Listeners", "child": "Children"}
 """Headings of areas that are not their name with a capital."""
 _LONGEST: Final = 2000
 """Characters of a text that came from files or programs."""

@@ -1,5 +1,6 @@
 """The lists of milters: each finding, and that its command mends it."""
 
+import errno
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from mmx.settings.model import ChildSettings, Listener, Mode, Settings
 from mmx.tools.check_finding import Finding, Level
 from mmx.tools.check_host import HostView
 from mmx.tools.check_postfix_look import PostfixView, Service
+from mmx.tools.check_postfix_reach import Reached
 from mmx.tools.check_table import examine
 from tests.tools.check_hosts import SERVICES, found, host, pasted, postfix
 
@@ -70,6 +72,16 @@ def test_main_cf(main: Mapping[str, str], name: str, command: str) -> None:
     assert finding.name == f"postfix.{name}"
     assert finding.commands == (command, "postfix reload")
     assert [one for one in examine(pasted(view, finding)) if one.level is not Level.OK] == []
+
+
+def test_mmx_is_to_run_before_postfix_is_told_of_it() -> None:
+    view = host({"smtpd_milters": ""})
+    assert isinstance(view.postfix, PostfixView)
+    down = replace(view, postfix=replace(view.postfix, reached={ABSOLUTE: Reached(errno.ENOENT)}))
+    names = [one.name for one in examine(down) if one.level is not Level.OK]
+    assert names == ["postfix.unreached", "postfix.entry-missing"], "what is to be done first stands first"
+    (finding,) = found(down, "postfix.entry-missing")
+    assert finding.seen.endswith("; mend first what keeps Postfix from mmx")
 
 
 @pytest.mark.parametrize("value", ["", "inet:h:7", "inet:127.0.0.1:2525"])
