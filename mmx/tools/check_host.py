@@ -37,6 +37,8 @@ from mmx.tools.check_mmx_look import (
 from mmx.tools.check_postfix_look import PostfixView, look_at_postfix
 from mmx.tools.check_units import look_at_units
 from mmx.tools.control_client import ask
+from mmx.tools.install_package import hiding
+from mmx.tools.install_steps import Target
 
 ROOT: Final = 0
 BOOTED: Final = "/run/systemd/system"
@@ -162,6 +164,7 @@ def _with_children(seen: HostView, runner: Run) -> HostView:
         in_force=in_force,
         sockets=tuple(look_at_sockets(known.get(SOCKET), seen.listeners)),
         closed=tuple(look_at_files(files, account)),
+        hiding=hiding(Target(Path("/"), runner)),
     )
     views = look_at_children(children, units, account, runner, is_root=seen.is_root)
     return replace(seen, mmx=mmx, child_views=views)

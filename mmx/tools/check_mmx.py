@@ -10,6 +10,7 @@ from mmx.tools.check_host import Check, HostView
 from mmx.tools.check_mmx_look import SERVICE, SOCKET
 from mmx.tools.check_units import UnitView
 from mmx.tools.check_ways_in import RESTART
+from mmx.tools.install_package import uncover
 
 AREA = "mmx"
 _DEFERRED: Final = "Postfix takes its milter_default_action for all mail"
@@ -21,6 +22,7 @@ NO_ANSWER = Kind("mmx.no-answer", Level.ERROR, f"its event loop hangs or is over
 NOT_ENABLED = Kind("mmx.not-enabled", Level.WARNING, f"after the next boot {_DEFERRED}")
 UNIT_CHANGED = Kind("mmx.unit-changed", Level.WARNING, "systemd runs mmx by unit files of before")
 OTHER_VERSION = Kind("mmx.other-version", Level.WARNING, "after an update mmx runs as it was until a restart")
+HIDDEN = Kind("mmx.hidden-package", Level.WARNING, "an update of the package changes nothing of what runs")
 NO_USER = Kind("mmx.no-user", Level.ERROR, f"mmx cannot start without its user; {_DEFERRED}")
 _START: Final = shell("systemctl", "start", SOCKET, SERVICE)
 
@@ -45,6 +47,9 @@ def units(view: HostView) -> Iterator[Finding]:
     if changed:
         seen = f"{' and '.join(changed)}: files changed since they were read"
         yield UNIT_CHANGED.at("mmx", seen, "systemctl daemon-reload", shell("systemctl", "restart", *changed))
+    if view.mmx.hiding:
+        seen = f"in place of the package's: {', '.join(view.mmx.hiding)}"
+        yield HIDDEN.at("mmx", seen, *uncover(view.mmx.hiding))
 
 
 def _is_changed(unit: UnitView) -> bool:
@@ -105,6 +110,6 @@ def process(view: HostView) -> Iterator[Finding]:
 
 
 CHECKS = (
-    Check((UNSEEN, NO_SERVICE, NOT_RUNNING, FAILED, NO_ANSWER, NOT_ENABLED, UNIT_CHANGED), units),
+    Check((UNSEEN, NO_SERVICE, NOT_RUNNING, FAILED, NO_ANSWER, NOT_ENABLED, UNIT_CHANGED, HIDDEN), units),
     Check((UNSEEN, OTHER_VERSION, NO_USER), process),
 )

@@ -56,6 +56,8 @@ class MmxView:
     sockets: tuple[SocketView, ...] = ()
     closed: tuple[tuple[str, tuple[Obstacle, ...]], ...] = ()
     """Settings files that the user of mmx may not read, and what is in its way."""
+    hiding: tuple[str, ...] = ()
+    """Files of an earlier installation that are used in place of those of a package."""
 
     def unit(self, name: str) -> UnitView | None:
         """A unit that there is."""

@@ -8,6 +8,8 @@ Files of an earlier `mmx install` in /etc would hide those of the package. They 
 somebody may want them.
 """
 
+import shlex
+from collections.abc import Sequence
 from typing import Final
 
 from mmx.errors import UnavailableError
@@ -55,15 +57,31 @@ def join_steps(facts: Facts, target: Target) -> list[Step]:
     return [*user, *membership_steps(facts, root)]
 
 
+def hiding(target: Target) -> tuple[str, ...]:
+    """Files of an earlier installation that are used in place of the package's, if there is one."""
+    if not is_packaged(target):
+        return ()
+    return tuple(str(target.place(path)) for path in _HIDING if _is_in_the_way(target, path))
+
+
+def uncover(paths: Sequence[str]) -> tuple[str, ...]:
+    """The commands that put the package's files in force."""
+    return (
+        shlex.join(("rm", *paths)),
+        "systemctl daemon-reload",
+        shlex.join(("systemctl", "reenable", *UNITS)),
+        "systemctl restart mmx",
+    )
+
+
 def notes(facts: Facts, target: Target) -> list[str]:
     """What an administrator should know: files that hide the package's, another queue directory."""
     found = []
-    hiding = [str(target.place(path)) for path in _HIDING if _is_in_the_way(target, path)]
-    if hiding:
+    paths = hiding(target)
+    if paths:
         found.append(
-            f"{', '.join(hiding)}: of an earlier installation, used in place of the package's; remove them: "
-            f"rm {' '.join(hiding)} && systemctl daemon-reload && systemctl reenable {' '.join(UNITS)} && "
-            "systemctl restart mmx"
+            f"{', '.join(paths)}: of an earlier installation, used in place of the package's; remove them: "
+            + " && ".join(uncover(paths))
         )
     if facts.queue != QUEUE:
         found.append(

@@ -112,3 +112,14 @@ def test_who_may_not_ask() -> None:
     assert [(one.unseen, one.seen) for one in bad(view)] == [(True, "only root may: try sudo")]
     by_choice = on(pair(running(SERVICE)), Absence("its settings say `control_socket: null`"))
     assert [one.unseen for one in bad(by_choice)] == [True]
+
+
+def test_files_that_hide_those_of_a_package() -> None:
+    view = host()
+    path = "/etc/systemd/system/mmx.service"
+    (finding,) = bad(replace(view, mmx=replace(view.mmx, hiding=(path,))))
+    assert (finding.name, finding.level, finding.commands[0]) == (
+        "mmx.hidden-package",
+        Level.WARNING,
+        f"rm {path}",
+    )
