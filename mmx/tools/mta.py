@@ -40,7 +40,8 @@ class Mta:
         self._client = client
         self._terms = terms
         self._macros = Macros(client, terms.macros, terms.lists)
-        self._macros.know(_known_of(client))
+        self._origin = terms.macros.get("j", socket.gethostname()).encode("utf-8", "surrogateescape")
+        self._macros.know(_known_of(client, self._origin))
         self._dialogue = Dialogue(link, terms, self._macros)
         self.opening = self._dialogue.outcome
         """OPTNEG, CONNECT and HELO; with a verdict, no message is shown to the milter."""
@@ -139,7 +140,7 @@ class Mta:
         """The outcome has a verdict afterwards."""
         sender, outcome = envelope.sender, self._dialogue.outcome
         # The queue file is not open yet (M3).
-        self._macros.know({b"i": None, **_known_of_address("mail", sender, b"smtp")})
+        self._macros.know({b"i": None, **_known_of_address("mail", sender, b"smtp", self._origin)})
         self._macros.know_user()
         if await self._decides(command.MAIL, _strings(sender), sender.address):
             return
@@ -155,7 +156,7 @@ class Mta:
         refused = self._dialogue.outcome.refused
         is_queued = False
         for number, recipient in enumerate(recipients, 1):
-            self._macros.know(_known_of_address("rcpt", recipient, b"local"))
+            self._macros.know(_known_of_address("rcpt", recipient, b"local", self._origin))
             if await self._decides(command.RCPT, _strings(recipient), recipient.address, recipient):
                 return True
             if not is_queued and number > len(refused):
@@ -218,9 +219,8 @@ class Mta:
         return bool(outcome.verdict)
 
 
-def _known_of(client: Client) -> dict[bytes, bytes | None]:
+def _known_of(client: Client, host: bytes) -> dict[bytes, bytes | None]:
     """What Postfix knows of itself and of every client."""
-    host = socket.gethostname().encode()
     return {
         b"j": host,
         b"daemon_name": host,
@@ -231,11 +231,15 @@ def _known_of(client: Client) -> dict[bytes, bytes | None]:
     }
 
 
-def _known_of_address(kind: str, address: Address, mailer: bytes) -> dict[bytes, bytes | None]:
-    inside = address.inside
+def _known_of_address(
+    kind: str, address: Address, mailer: bytes, origin: bytes
+) -> dict[bytes, bytes | None]:
+    """Postfix completes an address without a domain; a domain stands here for where it would be sent."""
+    _, at, domain = address.inside.rpartition(b"@")
+    complete = address.inside if at or not domain else domain + b"@" + origin
     return {
-        f"{kind}_addr".encode(): inside,
-        f"{kind}_host".encode(): inside.rpartition(b"@")[2] or None,
+        f"{kind}_addr".encode(): complete,
+        f"{kind}_host".encode(): domain if at else origin,
         f"{kind}_mailer".encode(): mailer,
     }
 

@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from mmx.detect.host import Host
 from mmx.errors import EX_OK, EX_UNEXPECTED, InvalidValueError, UnavailableError
@@ -21,13 +22,17 @@ from mmx.observe.log import escape
 from mmx.settings.load import Loader
 from mmx.tools.colour import Paint, wants_colours
 from mmx.tools.mta_link import MilterLostError
+from mmx.tools.progress import Progress
 from mmx.tools.try_arguments import parser, play_of
 from mmx.tools.try_expect import ERROR, STATUSES, Expectation
 from mmx.tools.try_json import as_json
-from mmx.tools.try_run import Trial, run
+from mmx.tools.try_run import Play, Trial, run
 from mmx.tools.try_text import told
 
 __all__ = ["main", "parser"]
+
+TICK: Final = 0.25
+"""Seconds between two looks whether there is progress to show."""
 
 
 def main(verb: str, argv: Sequence[str], loader: Loader | None = None) -> int:
@@ -41,13 +46,23 @@ def main(verb: str, argv: Sequence[str], loader: Loader | None = None) -> int:
         known.error(str(error))
     report = _Report(options, expectation)
     try:
-        asyncio.run(run(play, report.tell))
+        asyncio.run(_run(play, report))
     except MilterLostError as error:
         if expectation is None or expectation.verdict != ERROR:
             raise
         print(f"as expected: {error}", file=sys.stderr)
         return EX_OK
     return report.finish()
+
+
+async def _run(play: Play, report: "_Report") -> None:
+    """Play it, with a sign of life where a milter takes its time."""
+    ticker = asyncio.create_task(report.tick(), name="progress of mmx test")
+    try:
+        await run(play, report.tell)
+    finally:
+        ticker.cancel()
+        report.progress.close()
 
 
 class _Report:
@@ -60,9 +75,18 @@ class _Report:
         self._expectation = expectation
         self._statuses: list[str] = []
         self._is_met = True
+        self.progress = Progress("messages")
+        """Wiped before a message is told of."""
+
+    async def tick(self) -> None:
+        """Show that something is done, until cancelled."""
+        while True:
+            self.progress.show(len(self._statuses))
+            await asyncio.sleep(TICK)
 
     def tell(self, trial: Trial) -> None:
         """One message."""
+        self.progress.close()
         if self._json:
             print(as_json(trial), flush=True)
         else:

@@ -96,7 +96,8 @@ def site(real_milter_packages: None, tmp_path_factory: pytest.TempPathFactory) -
 def compared(told: dict[str, Any]) -> dict[str, Any]:
     """What must be the same on both ways."""
     kept = ("status", "reply", "refused", "sender", "recipients", "quarantine", "diff")
-    return {key: told[key] for key in kept} | {"diff": [VARIES.sub("", line) for line in told["diff"]]}
+    # rspamd tells its symbols in no order.
+    return {key: told[key] for key in kept} | {"diff": sorted(VARIES.sub("", line) for line in told["diff"])}
 
 
 @pytest.mark.parametrize("child", CHILDREN)
@@ -140,7 +141,7 @@ def test_the_whole_chain(site: Site) -> None:
     assert clean["status"] == "accept"
     added = "\n".join(line for line in clean["diff"] if line.startswith("+"))
     # dkimpy-milter removes results that bear the name of this host, which opendkim has just added.
-    said = [line for line in clean["said"] if "uthentication-" in line["text"]]
+    said = [line for line in clean["said"] if "uthentication-" in line["text"] and line["by"] in CHILDREN]
     results = [(line["by"], line["text"].split()[0]) for line in said]
     assert results == [("opendkim", "INSHEADER"), (DKIMPY, "CHGHEADER")]
     assert "Authentication-Results" not in added

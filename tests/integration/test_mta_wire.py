@@ -70,18 +70,20 @@ class Site:
     postfix: Postfix
     child: ScriptedChild
 
-    def by_postfix(self, version: int, xclient: str = XCLIENT, gives_up: bool = False) -> Connection:
+    def by_postfix(
+        self, version: int, xclient: str = XCLIENT, gives_up: bool = False, sender: str = SENDER
+    ) -> Connection:
         """`gives_up`: the client resets after DATA, which it might try again otherwise (S17)."""
         steps: list[Step] = [f"EHLO {HELO}", f"XCLIENT {xclient}", f"EHLO {HELO}", "FOO"]
         for recipients in RECIPIENTS:
-            steps += [f"MAIL FROM:<{SENDER}> BODY=8BITMIME", *(f"RCPT TO:<{one}>" for one in recipients)]
+            steps += [f"MAIL FROM:<{sender}> BODY=8BITMIME", *(f"RCPT TO:<{one}>" for one in recipients)]
             steps.append(("DATA", CONTENT))
             if gives_up:
                 steps.append("RSET")
         run_session(self.postfix.ports[str(version)], [*steps, "QUIT"])
         return self.ended(2)
 
-    async def by_mta(self, version: int, client: Client = CLIENT) -> Connection:
+    async def by_mta(self, version: int, client: Client = CLIENT, sender: str = SENDER) -> Connection:
         known = {"j": HOSTNAME, "daemon_name": HOSTNAME, "v": "Postfix 3.7.11"}
         terms = Terms(version=version, protocol=STEPS[version], macros=known)
         mta = await Mta.connect("child", parse_endpoint(self.child.endpoint), client, terms)
@@ -89,9 +91,8 @@ class Site:
         await mta.unknown(b"FOO")
         for recipients in RECIPIENTS:
             addresses = tuple(map(Address.parse, recipients))
-            await mta.deliver(
-                Envelope(Address.parse(f"{SENDER} BODY=8BITMIME"), addresses), parse_message(CONTENT.encode())
-            )
+            envelope = Envelope(Address.parse(f"<{sender}> BODY=8BITMIME"), addresses)
+            await mta.deliver(envelope, parse_message(CONTENT.encode()))
         mta.quit()
         await asyncio.to_thread(self.ended, 1)
         return self.child.connections[0]
@@ -149,4 +150,13 @@ async def test_clients(site: Site, xclient: str) -> None:
     real = await asyncio.to_thread(site.by_postfix, 6, xclient)
     site.child.load(ChildScript(macros=macros))
     ours = await site.by_mta(6, CLIENTS[xclient])
+    assert compared(ours) == compared(real)
+
+
+@pytest.mark.parametrize("sender", ["", "no-domain", "a.b+c@d.sender.test"])
+async def test_senders(site: Site, sender: str) -> None:
+    site.child.load(ChildScript())
+    real = await asyncio.to_thread(site.by_postfix, 6, sender=sender)
+    site.child.load(ChildScript())
+    ours = await site.by_mta(6, sender=sender)
     assert compared(ours) == compared(real)

@@ -277,3 +277,14 @@ async def test_many_sessions_at_once(tmp_path: Path) -> None:
 
         verdicts = await asyncio.gather(*(session() for _ in range(20)))
     assert verdicts == [["accept"] * 3] * 20
+
+
+async def test_an_address_without_a_domain_is_completed_in_its_macro(tmp_path: Path) -> None:
+    async with Milter(tmp_path / "s") as milter:
+        mta = await milter.mta(Terms(macros={"j": "mx.example.org"}))
+        for sender in ("root", "", "a@b"):
+            await mta.deliver(Envelope(Address.parse(sender), (Address.parse("c@d"),)), MESSAGE)
+        mta.quit()
+    told = [(macros[b"{mail_addr}"], macros[b"{mail_host}"]) for macros in milter.macros(command.MAIL)]
+    here = b"mx.example.org"
+    assert told == [(b"root@mx.example.org", here), (b"", here), (b"a@b", b"b")]

@@ -1,5 +1,6 @@
 """`mmx test` as it is run: output, exit status, and how it ends when it is interrupted or nobody reads."""
 
+import io
 import os
 import signal
 import socket
@@ -60,6 +61,13 @@ class ThreadedMilter:
         if code == command.EOM and self._verdicts:
             return self._verdicts.pop(0)
         return b"" if code in NO_ANSWER else CONTINUE
+
+
+class Terminal(io.StringIO):
+    """Keeps what is written to it."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.fixture
@@ -216,3 +224,17 @@ def test_nobody_reads(tmp_path: Path, milters: list[ThreadedMilter], box: str) -
         assert process.wait(BOUND) == os.EX_OK
         assert process.stderr is not None
         assert process.stderr.read() == ""
+
+
+def test_a_sign_of_life_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A milter that says nothing for long: the terminal shows that it is waited for, and is left clean."""
+    monkeypatch.setattr("mmx.tools.progress.PATIENCE", 0.0)
+    monkeypatch.setattr("mmx.tools.try_mail.TICK", 0.01)
+    shown = Terminal()
+    monkeypatch.setattr("sys.stderr", shown)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        assert main(["test", "--to", f"unix:{tmp_path}/s", "--timeout", "200ms"]) == 69
+    assert "messages 0" in shown.getvalue()
+    assert shown.getvalue().rpartition("\r\033[K")[2].startswith("the milter at unix:")
