@@ -23,8 +23,9 @@ _INDENT: Final = "  "
 _WIDEST: Final = 100
 """Columns: longer lines are hard to read."""
 _NARROWEST: Final = 14
-_ENTRY: Final = re.compile(r"( {2}\S+ {2,}| {6,})(\S.*)")
-"""A word and what it means, or the text below a line."""
+_ENTRY: Final = re.compile(r"( {2}\S+ {2,})(\S.*)")
+"""A word and what it means."""
+_EXAMPLES: Final = "examples:"
 
 
 class Parser(argparse.ArgumentParser):
@@ -68,10 +69,13 @@ def hanging(lines: Sequence[str]) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for line in lines:
         match = _ENTRY.match(line)
-        if match and found and len(match[1]) == len(found[-1][0]) and not match[1].strip():
-            found[-1] = (found[-1][0], f"{found[-1][1]} {match[2]}")
+        before, text = found[-1] if found else ("", "")
+        if match:
+            found.append((match[1], match[2]))
+        elif before and len(line) - len(line.lstrip()) == len(before):
+            found[-1] = (before, f"{text} {line.strip()}")
         else:
-            found.append((match[1], match[2]) if match else ("", line))
+            found.append(("", line))
     return found
 
 
@@ -79,12 +83,19 @@ def _laid_out(lines: Sequence[str], width: int) -> Iterator[str]:
     if not is_indented(lines):
         yield from textwrap.wrap(" ".join(lines), width, break_on_hyphens=False)
         return
-    for before, text in hanging(lines):
+    for before, text in _of_examples(lines) if lines[0] == _EXAMPLES else hanging(lines):
         indent = " " * len(before)
         if before and width > len(before) + _NARROWEST:
             yield from textwrap.wrap(text, width, initial_indent=before, subsequent_indent=indent)
         else:
             yield f"{before}{text}"
+
+
+def _of_examples(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What an example does is filled, its command stays whole."""
+    told = _INDENT * 3
+    for line in lines:
+        yield (told, line.removeprefix(told)) if line.startswith(told) else ("", line)
 
 
 def is_indented(lines: Sequence[str]) -> bool:
@@ -117,4 +128,4 @@ def typed(parse: Callable[[str], T]) -> Callable[[str], T]:
 
 def _told(examples: Examples) -> str:
     lines = [f"{_INDENT}{line}\n{_INDENT * 3}{told}" for line, told in examples]
-    return "\n".join(["examples:", *lines])
+    return "\n".join([_EXAMPLES, *lines])

@@ -151,9 +151,7 @@ def _histogram(names: Sequence[str], latencies: Sequence[Latencies]) -> list[str
     """Rows from the least latency to the greatest; the fullest row has the longest bar."""
     some = [each for each in latencies if each.count]
     edges = _edges(min(each.least for each in some), max(each.greatest for each in some))
-    counts = [
-        [each.between(low, high) for each in latencies] for low, high in pairwise(edges)
-    ]
+    counts = [[each.between(low, high) for each in latencies] for low, high in pairwise(edges)]
     width = _BAR // len(names)
     scale = width / max(max(row) for row in counts)
     rows = [["up to", *(cell for name in names for cell in (_name(name)[-width:], ""))]]

@@ -11,8 +11,10 @@ import argparse
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -34,8 +36,11 @@ _NAMES: Final = {verb.name: verb.module for verb in VERBS}
 _OPTION: Final = re.compile(
     r"(?<![\w-])(--?[a-z][a-z-]*)|(?<![\w.])([A-Z][A-Z.]*(?:[=:][A-Z]+)*|[a-z]+\.eml)"
 )
-_KEPT: Final = re.compile(r"mmx\b|\S+[:,]")
-"""Beginnings of sentences that stay small: names, and words of the command line."""
+_PROSE: Final = re.compile(r"(?!mmx\b)[a-z'-]+(?:[ ,.;]|$)")
+"""How sentences begin, and names, paths and endpoints do not."""
+_WORD: Final = re.compile(r"[\w, -]+: ")
+_STATUS: Final = "0 when all is well, 64 after a wrong command line; the others are listed in mmx(8)."
+_STATUS_ABOVE: Final = "As told above; 64 after a wrong command line, the others are listed in mmx(8)."
 _FROM_REFERENCE: Final = ("Signals", "Exit status", "Environment")
 _ABOUT: Final = (
     "`mmx` is one milter to Postfix, and an MTA to the milters behind it, its children. It shows each "
@@ -137,9 +142,8 @@ def _verb_page(verb: Command, date: str) -> str:
             _write_command(page, command)
     _write_examples(page, verb.parser)
     page.section("Exit status")
-    page.paragraph(
-        inline("0 when all is well, 64 after a wrong command line; the others are listed in mmx(8).")
-    )
+    told = "xit status" in (verb.parser.epilog or "")
+    page.paragraph(inline(_STATUS_ABOVE if told else _STATUS))
     alike = [f"mmx-{other}" for other, module in _NAMES.items() if module == _NAMES[name] and other != name]
     _write_see_also(page, ["mmx", *alike], "mmx.yaml(5)")
     return page.text()
@@ -202,13 +206,29 @@ def _write_text(page: Page, text: str) -> None:
         if not is_indented(lines):
             page.paragraph(inline(" ".join(lines)))
             continue
-        for before, told in hanging(lines):
-            if before.strip():
-                page.entry(bold(before.strip()), inline(told))
-            elif told.startswith(" "):
-                page.verbatim([f"{before}{told}".strip()])
-            else:
-                page.paragraph(inline(told))
+        for kind, group in groupby(hanging(lines), _kind_of):
+            _WRITE[kind](page, list(group))
+
+
+def _kind_of(line: tuple[str, str]) -> str:
+    before, text = line
+    return "entries" if before else "verbatim" if text.startswith(" ") else "text"
+
+
+def _write_entries(page: Page, lines: Sequence[tuple[str, str]]) -> None:
+    for before, told in lines:
+        page.entry(bold(before.strip()), inline(told))
+
+
+def _write_verbatim(page: Page, lines: Sequence[tuple[str, str]]) -> None:
+    page.verbatim(textwrap.dedent("\n".join(line for _, line in lines)).splitlines())
+
+
+def _write_paragraph(page: Page, lines: Sequence[tuple[str, str]]) -> None:
+    page.paragraph(inline(" ".join(line for _, line in lines)))
+
+
+_WRITE: Final = {"entries": _write_entries, "verbatim": _write_verbatim, "text": _write_paragraph}
 
 
 def _write_arguments(page: Page, title: str, arguments: Sequence[Argument]) -> None:
@@ -221,7 +241,9 @@ def _write_arguments(page: Page, title: str, arguments: Sequence[Argument]) -> N
 def _write_argument(page: Page, argument: Argument) -> None:
     value = "".join(_marked(argument.value))
     tag = ", ".join(f"{bold(name)} {value}".rstrip() for name in argument.names) or value
-    page.entry(tag, inline(_sentence(argument.told)))
+    # "show: all of it" begins with a word of the command line.
+    told = argument.told if _WORD.match(argument.told) else _sentence(argument.told)
+    page.entry(tag, inline(told))
 
 
 def _write_examples(page: Page, parser: argparse.ArgumentParser) -> None:
@@ -250,7 +272,7 @@ def _sentence(text: str) -> str:
 
 
 def _capital(text: str) -> str:
-    return text if _KEPT.match(text) else text[:1].upper() + text[1:]
+    return text[:1].upper() + text[1:] if _PROSE.match(text) else text
 
 
 if __name__ == "__main__":

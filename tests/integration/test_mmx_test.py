@@ -82,9 +82,7 @@ def site(real_milter_packages: None, tmp_path_factory: pytest.TempPathFactory) -
             ],
             "conditions": {f"by-{name}": {"listener": [name, "all"]} for name in CHILDREN},
         }
-        children = {
-            name: {"endpoint": milters.endpoint(name), "when": [f"by-{name}"]} for name in CHILDREN
-        }
+        children = {name: {"endpoint": milters.endpoint(name), "when": [f"by-{name}"]} for name in CHILDREN}
         with Mmx(listen, children, settings) as mmx:
             running = Site(milters, mmx, directory)
             signer = ("--to", milters.endpoint("signer"), "--client", "127.0.0.1", "--name", "localhost")

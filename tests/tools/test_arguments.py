@@ -54,3 +54,10 @@ def test_words_and_what_they_mean_hang(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (
         "words:\n  one      the first of them,\n           told in two lines\n  another  the second\n" in text
     )
+
+
+def test_indented_lines_that_are_no_list_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = "  rules:\n    - at: rcpt\n      when: {recipient: 'a long one, longer than that'}\n      do: it"
+    more = f"a script:\n\n{lines}"
+    assert f"\n\n{more}\n" in Parser("sleep", "Do nothing.", [], more).format_help()

@@ -77,3 +77,19 @@ def test_pages_are_ascii_and_of_lines_that_readers_take() -> None:
         assert text.isascii()
         verbatim = re.sub(r"(?ms)^\.EX$.*?^\.EE$", "", text)
         assert max(map(len, verbatim.splitlines())) <= 80
+
+
+def test_lists_and_scripts_of_help_are_lists_and_scripts() -> None:
+    assert "\n.TP\nrelease\nlet messages be delivered, and try that now\n" in plain("mmx-held.8")
+    assert "\n.EX\nrules:\n  - at: rcpt\n    when: " in plain("mmx-filter.8")
+
+
+def test_exit_statuses_are_told_once() -> None:
+    assert "\n0 when all is well, 64 after" in plain("mmx-status.8")
+    assert "\nAs told above; 64 after" in plain("mmx-test.8")
+
+
+def test_only_sentences_begin_with_a_capital() -> None:
+    assert "\nunix:PATH or inet:HOST:PORT.\n" in plain("mmx-filter.8")
+    assert "\nThe control socket of the daemon.\n" in plain("mmx-status.8")
+    assert "\nshow: envelope, headers and body\n" in plain("mmx-held.8")
