@@ -13,11 +13,9 @@ SIGINT      within `drain_timeout`; the first message of a session counts as beg
 """
 
 import asyncio
-import importlib.metadata
 import logging
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +26,8 @@ from mmx.aio.chain_change import describe_change
 from mmx.aio.control import ControlSocket
 from mmx.aio.dns_lists import MAX_ASKED
 from mmx.aio.dns_query import require_dnspython
-from mmx.aio.handshake import shake_hands
+from mmx.aio.event_loop import loop_factory
+from mmx.aio.greeting import Greeting
 from mmx.aio.http_server import HttpServer
 from mmx.aio.limits import PER_OBSERVATION, connection_limit, raise_descriptor_limit, session_limit
 from mmx.aio.listeners import Listeners
@@ -45,18 +44,13 @@ from mmx.aio.return_watch import ReturnWatch
 from mmx.aio.sessions import Sessions
 from mmx.aio.spool import check_directory
 from mmx.aio.steering import Outcome, Steering
-from mmx.core.action import Loss
-from mmx.core.plan import Chain, ChildPlan
+from mmx.core.plan import Chain
 from mmx.errors import EX_OK, EX_SOFTWARE, MmxError, PermissionsError, SettingsError, UnavailableError
 from mmx.observe import log
 from mmx.observe.metrics import registry
 from mmx.observe.status import Status
 from mmx.settings.load import FilesOnly, Loaded, Loader
 from mmx.settings.model import LogLevel, Settings
-from mmx.wire import option
-from mmx.wire.payload import Options
-
-OLDEST_UVLOOP: Final = (0, 23)
 
 _PROBLEMS_KEPT: Final = 5
 """Of a reload that failed, for the status page; the log has all."""
@@ -77,21 +71,6 @@ def run(loaded: Loaded, path: Path, loader: Loader | None = None) -> int:
         _log.error("%s", error)
         return error.exit_code
     return EX_OK
-
-
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """The event loop to use: uvloop if it is installed and new enough, else the standard library's."""
-    try:
-        import uvloop  # noqa: PLC0415 - optional
-    except ImportError:
-        _log.debug("event loop: asyncio's own, uvloop is not installed")
-        return asyncio.new_event_loop
-    version = importlib.metadata.version("uvloop")
-    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_UVLOOP:
-        _log.debug("event loop: asyncio's own, uvloop %s is too old", version)
-        return asyncio.new_event_loop
-    _log.debug("event loop: uvloop %s", version)
-    return uvloop.new_event_loop
 
 
 class Service:
@@ -116,7 +95,6 @@ class Service:
         self._stop_asked = False
         self._reload_asked = False
         self._reload_waiters: list[asyncio.Future[Outcome]] = []
-        self._greeting: asyncio.Task[None] | None = None
         self._descriptors = 0
         self._started = time.time()
         self._settings_good = True
@@ -134,6 +112,7 @@ class Service:
         chain = await self._make_chain(settings)
         self._sessions = Sessions(settings, chain, loop=loop, linger=LINGER, **self._bounds(settings, chain))
         self._listeners = Listeners(self._sessions.accept, self._sessions.has_room)
+        self._greeting = Greeting(self._sessions, self._notifier)
         self._returns = ReturnWatch(self._sessions, settings.limits.max_frame)
         metrics = registry(self._sessions.tally, lambda: read(self._sessions, self._settings_good))
         self._http = HttpServer(routes(standing=self._standing, status=self.status, metrics=metrics), loop)
@@ -150,7 +129,7 @@ class Service:
             self._sessions.ledger.follow(settings.held)
             self._sessions.lag.start()
             self._returns.start()
-            self._greet(chain)
+            self._greeting.begin(chain, settings.limits.max_frame)
             self._lookout.watch(self._loaded)
             await self._obey()
         finally:
@@ -195,8 +174,7 @@ class Service:
         self._lookout.stop()
         self._returns.stop()
         self._listeners.close()
-        if self._greeting is not None:
-            self._greeting.cancel()
+        self._greeting.cancel()
         if len(self._sessions):
             _log.info("stopping: %d sessions are open", len(self._sessions))
         await self._sessions.drain(self._settings.limits.drain_timeout)
@@ -280,7 +258,7 @@ class Service:
         _log.info("reloaded %s: %s", self._path, told)
         self._sessions.history.reload(told, time.time(), succeeded=True)
         self._settings_good = True
-        self._greet(chain)
+        self._greeting.begin(chain, settings.limits.max_frame)
         return tuple(changes or [told])
 
     @staticmethod
@@ -325,45 +303,6 @@ class Service:
             settings_good=self._settings_good,
         )
 
-    # Handshakes.
-
-    def _greet(self, chain: Chain) -> None:
-        """Shake hands with every child in the background, then tell systemd that all is ready."""
-        if self._greeting is not None:
-            self._greeting.cancel()
-        self._greeting = asyncio.get_running_loop().create_task(self._greet_all(chain), name="handshakes")
-
-    async def _greet_all(self, chain: Chain) -> None:
-        plans = chain.everybody
-        enforced = len(chain.children)
-        if not enforced:
-            _log.warning("no children: mail passes unchecked")
-        max_frame = self._settings.limits.max_frame
-        knowledge = self._sessions.knowledge
-        results = await asyncio.gather(*(shake_hands(plan, knowledge, max_frame=max_frame) for plan in plans))
-        for number, (plan, result) in enumerate(zip(plans, results, strict=True)):
-            _report(plan, result, observes=number >= enforced)
-            self._sessions.greeted(plan, result)
-        down = sum(isinstance(result, Loss) for result in results[:enforced])
-        observing = f", {len(chain.observed)} only observing" if chain.observed else ""
-        self._notifier.ready(f"{enforced} children, {down} down{observing}")
-
     @staticmethod
     def _on_loop_error(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         _log.error("fault in a callback: %s", context.get("message", ""), exc_info=context.get("exception"))
-
-
-def _report(plan: ChildPlan, result: Options | Loss, *, observes: bool) -> None:
-    if isinstance(result, Loss):
-        effect = "it only observes: no effect on mail" if observes else f"default action: {plan.unreachable}"
-        _log.warning("child %s is down (%s): %s; %s", plan.name, result.reason, result.detail, effect)
-        return
-    actions = [name for bit, name in enumerate(option.ACTION_NAMES) if result.actions >> bit & 1]
-    _log.info(
-        "child %s at %s: version %d, may use %s, protocol %#x",
-        plan.name,
-        plan.endpoint,
-        result.version,
-        " ".join(actions) or "no action",
-        result.protocol,
-    )

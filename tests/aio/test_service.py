@@ -1,25 +1,22 @@
 """The life of the daemon, inside the test's own event loop."""
 
 import asyncio
-import importlib.metadata
 import logging
 import os
 import resource
 import signal
 import socket
-import sys
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-import uvloop
 
 from mmx.aio import service as module
 from mmx.aio.access import Account
 from mmx.aio.notify import Notifier
-from mmx.aio.service import Service, loop_factory
+from mmx.aio.service import Service
 from mmx.errors import UnavailableError
 from mmx.settings.load import load
 from tests.aio.peers import CONTINUE, FakeChild, FakeMta, until
@@ -340,11 +337,3 @@ async def test_a_fault_in_a_callback_is_logged(caplog: pytest.LogCaptureFixture)
     Service._on_loop_error(asyncio.get_running_loop(), context)
     assert "something else" in caplog.text
     assert "ZeroDivisionError" in caplog.text
-
-
-def test_loop_factory(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert loop_factory() is uvloop.new_event_loop
-    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.22.1")
-    assert loop_factory() is asyncio.new_event_loop
-    monkeypatch.setitem(sys.modules, "uvloop", None)
-    assert loop_factory() is asyncio.new_event_loop
