@@ -19,12 +19,14 @@ def read(sessions: Sessions, settings_good: bool) -> Reading:
         version=__version__,
         sessions=len(sessions),
         spool_bytes=sessions.budget.used,
+        spool_limit=sessions.budget.limit,
         loop_lag=sessions.lag.worst,
         settings_good=settings_good,
         settings_taken_at=sessions.settings_taken_at,
         children={
             plan.name: ChildReading(
                 up=sessions.outages.of(plan) is None and sessions.knowledge.of(plan.name) is not None,
+                taken_out=sessions.sidelines.of(plan.name) is not None,
                 sessions=waits.get(plan.name, _NONE).connected,
                 oldest_wait=waits.get(plan.name, _NONE).oldest(sessions.now),
             )

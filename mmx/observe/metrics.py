@@ -26,6 +26,7 @@ FAMILIES: Final[Mapping[str, tuple[str, str]]] = {
     "mmx_messages": ("counter", "Messages, and clients refused before their first one, by verdict."),
     "mmx_message_bytes": ("counter", "Bytes of body received."),
     "mmx_child_up": ("gauge", "1 if the child shook hands when it was last tried, else 0."),
+    "mmx_child_taken_out": ("gauge", "1 if somebody has disabled or drained the child, else 0."),
     "mmx_child_sessions_active": ("gauge", "Sessions with a connection to the child."),
     "mmx_child_oldest_wait_seconds": ("gauge", "How long the longest wait for the child has lasted by now."),
     "mmx_child_verdicts": ("counter", "Verdicts of the child by the command at which it gave them."),
@@ -36,6 +37,7 @@ FAMILIES: Final[Mapping[str, tuple[str, str]]] = {
     "mmx_child_edits": ("counter", "Edits of the child that went to the MTA."),
     "mmx_observed_verdicts": ("counter", "What children that only observe said of messages."),
     "mmx_spool_bytes": ("gauge", "Bytes of messages kept in memory and in the spool."),
+    "mmx_spool_limit_bytes": ("gauge", "Bytes at which new messages are refused."),
     "mmx_event_loop_lag_seconds": ("gauge", "The longest delay of the event loop in the last minute."),
     "mmx_config_last_reload_successful": ("gauge", "1 if the last reload took its settings, else 0."),
     "mmx_config_last_reload_success_timestamp_seconds": ("gauge", "When settings were last taken."),
@@ -58,6 +60,7 @@ class ChildReading:
     """A child at one moment."""
 
     up: bool
+    taken_out: bool = False
     sessions: int = 0
     oldest_wait: float = 0.0
 
@@ -69,6 +72,7 @@ class Reading:
     version: str = ""
     sessions: int = 0
     spool_bytes: int = 0
+    spool_limit: int = 0
     loop_lag: float = 0.0
     settings_good: bool = True
     settings_taken_at: float = 0.0
@@ -101,6 +105,7 @@ class MmxCollector(Collector):
         for name, value in (
             ("mmx_sessions_active", reading.sessions),
             ("mmx_spool_bytes", reading.spool_bytes),
+            ("mmx_spool_limit_bytes", reading.spool_limit),
             ("mmx_event_loop_lag_seconds", reading.loop_lag),
             ("mmx_config_last_reload_successful", reading.settings_good),
             ("mmx_config_last_reload_success_timestamp_seconds", reading.settings_taken_at),
@@ -145,14 +150,16 @@ def _counter(name: str, several: Iterable[Counts]) -> Metric:
 
 def _of_children(children: Mapping[str, ChildReading]) -> Iterator[Metric]:
     up = _family("mmx_child_up")
+    out = _family("mmx_child_taken_out")
     sessions = _family("mmx_child_sessions_active")
     waits = _family("mmx_child_oldest_wait_seconds")
     for name, child in children.items():
         labels = {"child": name}
         up.add_sample(up.name, labels, child.up)
+        out.add_sample(out.name, labels, child.taken_out)
         sessions.add_sample(sessions.name, labels, child.sessions)
         waits.add_sample(waits.name, labels, child.oldest_wait)
-    return iter((up, sessions, waits))
+    return iter((up, out, sessions, waits))
 
 
 def _durations(children: Mapping[str, ChildTally]) -> Metric:

@@ -61,3 +61,13 @@ async def test_a_reload_is_followed(directory: Path, child: FakeChild) -> None:
         assert list(running.sessions.tally.children) == ["child"]
         assert await mta.message() == CONTINUE
         assert said["EOM", "continue"] == 2
+
+
+async def test_a_child_that_somebody_took_out(directory: Path, child: FakeChild) -> None:
+    async with Running(directory, child.endpoint).serving() as running:
+        sidelines = running.sessions.sidelines
+        sidelines.take_out("child", "disabled", "root", None)
+        assert reading(running).children["child"].taken_out
+        sidelines.put_back("child")
+        assert not reading(running).children["child"].taken_out
+        assert reading(running).spool_limit == running.settings.limits.max_spool

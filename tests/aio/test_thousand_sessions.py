@@ -11,6 +11,7 @@ from mmx.aio.plan import make_chain
 from mmx.aio.reading import read
 from mmx.aio.sessions import Sessions
 from mmx.observe.metrics import registry
+from mmx.settings.model import Limits
 from tests.aio.peers import until
 from tests.aio.scripted_peers import ScriptedServer, play
 from tests.aio.scripted_run import CHAIN, GONE, OBSERVER, Key, Run, key
@@ -94,6 +95,7 @@ def compare(found: dict[Key, float], run: Run) -> None:
     for name in (*CHAIN, OBSERVER):
         expected[key("mmx_child_up", child=name)] = 1.0
     expected[key("mmx_config_last_reload_successful")] = 1.0
+    expected[key("mmx_spool_limit_bytes")] = float(Limits().max_spool)
     expected[next(one for one in found if one[0] == "mmx_build_info")] = 1.0
     wrong = {one: (found[one], number) for one, number in expected.items() if found[one] != number}
     assert wrong == {}, "found and expected"

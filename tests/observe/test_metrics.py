@@ -18,10 +18,14 @@ READING = Reading(
     version="1.2.3",
     sessions=4,
     spool_bytes=500,
+    spool_limit=900,
     loop_lag=0.25,
     settings_good=False,
     settings_taken_at=1_000_000.0,
-    children={"a": ChildReading(up=True, sessions=3, oldest_wait=1.5), "b": ChildReading(up=False)},
+    children={
+        "a": ChildReading(up=True, sessions=3, oldest_wait=1.5),
+        "b": ChildReading(up=False, taken_out=True),
+    },
 )
 
 Labels = tuple[tuple[str, str], ...]
@@ -55,11 +59,14 @@ def test_gauges_are_read_at_the_scrape() -> None:
 def test_gauges() -> None:
     made = tally()
     assert value(made, "mmx_spool_bytes") == 500
+    assert value(made, "mmx_spool_limit_bytes") == 900
     assert value(made, "mmx_event_loop_lag_seconds") == 0.25
     assert value(made, "mmx_config_last_reload_successful") == 0
     assert value(made, "mmx_config_last_reload_success_timestamp_seconds") == 1_000_000
     assert value(made, "mmx_child_up", child="a") == 1
     assert value(made, "mmx_child_up", child="b") == 0
+    assert value(made, "mmx_child_taken_out", child="a") == 0
+    assert value(made, "mmx_child_taken_out", child="b") == 1
     assert value(made, "mmx_child_sessions_active", child="a") == 3
     assert value(made, "mmx_child_oldest_wait_seconds", child="a") == 1.5
     (build,) = (labels for name, labels in samples(made) if name == "mmx_build_info")
