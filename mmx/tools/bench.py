@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from mmx.aio.service import loop_factory
+from mmx.aio.event_loop import loop_factory
 from mmx.errors import EX_OK, EX_UNAVAILABLE, UnavailableError
 from mmx.settings.endpoint import Endpoint, InetEndpoint, parse_address, parse_endpoint
 from mmx.settings.load import DEFAULT_PATH, load_leniently
