@@ -12,7 +12,9 @@ import asyncio
 import ipaddress
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Final
 
 from mmx.aio.event_loop import loop_factory
@@ -174,11 +176,15 @@ def main(verb: str, argv: Sequence[str]) -> int:
         measured = Measured([Tally() for _ in targets])
         try:
             with Progress("messages", load.messages * len(targets)) as progress:
-                runner.run(measure(targets, load, measured, progress.show))
+                runner.run(measure(targets, load, measured, partial(_show, progress, perf_counter())))
         finally:
             _tell([target.name for target in targets], load, what, measured, as_json=options.json)
     failed = any(tally.failures for tally in measured.tallies)
     return EX_UNAVAILABLE if failed else EX_OK
+
+
+def _show(progress: Progress, began: float, done: int) -> None:
+    progress.show(done, f"{done / (perf_counter() - began):.0f}/s")
 
 
 def _mail(options: argparse.Namespace) -> tuple[Mail, str]:
