@@ -101,6 +101,7 @@ CASES = {
 WHENS = {"word": "word: hello", **{name: case.when for name, case in CASES.items() if case.when}}
 
 
+NEGOTIATE = 'negotiate: {steps: [SKIP, RCPT_REJ], macros: {rcpt: ["{rcpt_addr}", "{client_addr}"]}}\n'
 SHUTDOWN = "  - {at: eom, when: {sender: 'shutdown@*'}, do: shutdown}\n"
 
 
@@ -113,7 +114,7 @@ def script() -> str:
         rules.append(f"  - at: {case.at}\n    when: {{{tests}}}\n    do: {case.do}\n")
     # The first rule that fits is taken, so those for all senders come last.
     rules.sort(key=lambda rule: "connect" in rule)
-    return "negotiate: {steps: [SKIP, RCPT_REJ]}\nrules:\n" + "".join(rules)
+    return NEGOTIATE + "rules:\n" + "".join(rules)
 
 
 class Site:
@@ -195,13 +196,15 @@ def _follows(reply: str) -> bool:
     return reply.startswith(("503", "554 5.5.1")) or reply == CLOSED
 
 
-def test_it_told_what_it_saw(site: Site) -> None:
-    site.send(DIRECT, "add")
+@pytest.mark.parametrize("side", [DIRECT, BEHIND])
+def test_it_told_what_it_saw(site: Site, side: str) -> None:
+    site.send(side, "add")
     sessions = {told["session"] for told in site.filter.all("in") if "add@sender.test" in told["shape"]}
     session = max(sessions)
     seen = [told["shape"] for told in site.filter.all("in") if told["session"] == session]
     assert seen[0].startswith("OPTNEG version 6")
     assert "MAIL <add@sender.test>" in " ".join(seen)
+    assert "MACRO RCPT {rcpt_addr}=r1@rcpt.test {client_addr}=127.0.0.1" in seen
     said = [told["shape"] for told in site.filter.all("out") if told["session"] == session]
     assert "ADDHEADER X-Added: seen" in said
     assert said[-1] == "CONTINUE"
