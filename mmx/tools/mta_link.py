@@ -21,8 +21,9 @@ LARGEST_FRAME: Final = 16 << 20
 HIGH_WATER: Final = 256 << 10
 """Bytes that wait for a milter which does not read; then the sender waits too."""
 _GOES: Final = frozenset({"eof", "reset"})
-_MOST_WAITING: Final = 1000
-"""Frames that wait to be taken; then the milter is not read on."""
+_MOST_WAITING: Final = 1 << 20
+"""Bytes of frames that wait to be taken, each with _OVERHEAD; then the milter is not read on."""
+_OVERHEAD: Final = 128
 
 
 class MilterLostError(UnavailableError):
@@ -45,6 +46,7 @@ class Link:
         self._is_up = False
         self._waiter: asyncio.Future[None] | None = None
         self._is_paused = False
+        self._waiting = 0
 
     @classmethod
     async def dial(cls, name: str, endpoint: ChildEndpoint, within: float) -> Self:
@@ -82,11 +84,12 @@ class Link:
         """The next frame and when it came; `what` it is the answer to. Raises MilterLostError."""
         if not self._frames:
             await self._wait(lambda: bool(self._frames), within, f"answer {what}")
-        received = self._frames.popleft()
+        at, received = self._frames.popleft()
+        self._waiting -= len(received) + _OVERHEAD
         if self._is_paused and not self._frames:
             self._is_paused = False
             self._stream.resume_reading()
-        return received
+        return at, received
 
     def close(self) -> None:
         """Hand over what was written, then close."""
@@ -101,7 +104,8 @@ class Link:
     def received(self, frames: list[bytes]) -> None:
         now = self._loop.time()
         self._frames.extend((now, frame) for frame in frames)
-        if len(self._frames) > _MOST_WAITING and not self._is_paused:
+        self._waiting += sum(map(len, frames)) + _OVERHEAD * len(frames)
+        if self._waiting > _MOST_WAITING and not self._is_paused:
             self._is_paused = True
             self._stream.pause_reading()
         self._wake()
