@@ -7,17 +7,19 @@ of a HostView, and a test makes a host up.
 Every program that is run, and every connection, has a limit of seconds.
 """
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from mmx.aio.access import SERVICE_USER, own_account
+from mmx.aio.return_watch import PERIOD
 from mmx.detect.commands import Run, run
 from mmx.detect.facts import Absence, Failure
 from mmx.detect.host import Host
 from mmx.errors import InvalidValueError, MmxError, Problem, SettingsError
-from mmx.observe.status import Status
+from mmx.observe.status import DOWN, Status
 from mmx.observe.status_json import from_json
 from mmx.settings.endpoint import Endpoint, InetEndpoint, UnixEndpoint, parse_endpoint
 from mmx.settings.load import DEFAULT_PATH, Loaded, load_leniently
@@ -41,6 +43,9 @@ from mmx.tools.install_package import hiding
 from mmx.tools.install_steps import Target
 
 ROOT: Final = 0
+_AGAIN: Final = 0.5
+_MARGIN: Final = 1.0
+"""Seconds between two questions to the daemon, and beyond the time after which it looks at a child again."""
 BOOTED: Final = "/run/systemd/system"
 """There if systemd runs."""
 
@@ -167,7 +172,19 @@ def _with_children(seen: HostView, runner: Run) -> HostView:
         hiding=hiding(Target(Path("/"), runner)),
     )
     views = look_at_children(children, units, account, runner, is_root=seen.is_root)
-    return replace(seen, mmx=mmx, child_views=views)
+    answering = {view.name for view in views if view.greeting.options is not None}
+    return replace(seen, mmx=mmx, child_views=views, daemon=_settled(seen, answering))
+
+
+def _settled(seen: HostView, answering: Collection[str]) -> Status | Failure:
+    """What the daemon says when it has had the time to see that these children answer."""
+    daemon, limit = seen.daemon, time.monotonic() + PERIOD + _MARGIN
+    while not isinstance(daemon, Failure) and time.monotonic() < limit:
+        if not any(child.state == DOWN and child.name in answering for child in daemon.children):
+            break
+        time.sleep(_AGAIN)
+        daemon = _daemon(seen.config)
+    return daemon
 
 
 def _settings(config: Path) -> Loaded | Failure:

@@ -44,3 +44,19 @@ def test_what_cannot_be_had_has_a_reason(tmp_path: Path, monkeypatch: pytest.Mon
     assert "there is no control socket" in view.daemon.reason
     settings.write_text("detect: no\ncontrol_socket: null\n")
     assert isinstance(look(settings).daemon, Absence)
+
+
+def test_a_daemon_is_given_the_time_to_see_that_a_child_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_host, "_AGAIN", 0.0)
+    view = host()
+    assert isinstance(view.daemon, Status)
+    up = view.daemon
+    down = replace(up, children=(replace(up.children[0], state="down"),))
+    answers = [down, up]
+    monkeypatch.setattr(check_host, "_daemon", lambda _config: answers.pop(0))
+    assert check_host._settled(replace(view, daemon=down), {"opendkim"}) == up
+    assert answers == []
+    assert check_host._settled(replace(view, daemon=down), set()) == down, "it does not answer here either"
+    monkeypatch.setattr(check_host, "PERIOD", -1.0)
+    assert check_host._settled(replace(view, daemon=down), {"opendkim"}) == down
+    assert check_host._settled(replace(view, daemon=Failure("no")), {"opendkim"}) == Failure("no")
