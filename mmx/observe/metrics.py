@@ -35,6 +35,7 @@ FAMILIES: Final[Mapping[str, tuple[str, str]]] = {
     "mmx_default_action": ("counter", "Messages that took the child's default action because it failed."),
     "mmx_child_duration_seconds": ("histogram", "How long the child was waited for, a message and stage."),
     "mmx_child_edits": ("counter", "Edits of the child that went to the MTA."),
+    "mmx_quarantined": ("counter", "Messages that the MTA was told to hold for the child's sake."),
     "mmx_observed_verdicts": ("counter", "What children that only observe said of messages."),
     "mmx_spool_bytes": ("gauge", "Bytes of messages kept in memory and in the spool."),
     "mmx_spool_limit_bytes": ("gauge", "Bytes at which new messages are refused."),
@@ -50,6 +51,7 @@ _CHILD_COUNTERS: Final[Mapping[str, Callable[[ChildTally], Counts]]] = {
     "mmx_child_failures": lambda child: child.failures,
     "mmx_default_action": lambda child: child.default_actions,
     "mmx_child_edits": lambda child: child.edits,
+    "mmx_quarantined": lambda child: child.quarantined,
 }
 
 _LE: Final = (*map(floatToGoString, BOUNDS), "+Inf")

@@ -15,7 +15,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import Final
 
-from mmx.core.action import STAGES, ChildFailed, ChildRecord, Judged, MessageRecord, ObservedRecord
+from mmx.core.action import (
+    STAGES,
+    ChildFailed,
+    ChildRecord,
+    Held,
+    Judged,
+    MessageRecord,
+    ObservedRecord,
+)
 from mmx.core.edits import KINDS
 from mmx.core.plan import DEFAULT_ACTIONS
 from mmx.core.session import Session
@@ -109,7 +117,16 @@ class Durations:
 class ChildTally:
     """What one child did since it came into the chain."""
 
-    __slots__ = ("_conditions", "default_actions", "durations", "edits", "failures", "skipped", "verdicts")
+    __slots__ = (
+        "_conditions",
+        "default_actions",
+        "durations",
+        "edits",
+        "failures",
+        "quarantined",
+        "skipped",
+        "verdicts",
+    )
 
     def __init__(self, child: ChildSettings) -> None:
         name = child.name
@@ -118,6 +135,7 @@ class ChildTally:
         self.failures = Counts(("stage", "reason"), _FAILURES, child=name)
         self.edits = Counts(("kind",), [(kind,) for kind in KINDS], child=name)
         self.default_actions = Counts(("action",), [(action,) for action in DEFAULT_ACTIONS], child=name)
+        self.quarantined = Counts((), [()], child=name)
         self.durations = {code: Durations() for code in WAITED_FOR}
         self.skipped = Counts(("condition",), ())
         self.follow(child)
@@ -189,6 +207,14 @@ class Tally:
             child = self.children.get(share.name)
             if child is not None:
                 child.message(share, edited=edited)
+        if record.held is not None:
+            self._quarantined(record.held)
+
+    def _quarantined(self, held: Held) -> None:
+        for name, _ in held.by:
+            child = self.children.get(name)
+            if child is not None:
+                child.quarantined.add()
 
     def judged(self, note: Judged) -> None:
         """A child gave a verdict on something else than a message."""

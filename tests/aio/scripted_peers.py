@@ -205,4 +205,4 @@ async def _message(run: Run, number: int, message: int, mta: FakeMta) -> None:
             pass
     else:
         await mta.send(frame(command.ABORT))
-    run.ended(number, outcome(plan))
+    run.ended(number, outcome(plan), plan.deed.child if plan.deed is not None else "")

@@ -185,12 +185,14 @@ class Run:
         if size == LARGE and (greeting is None or greeting.child != "small"):
             self.expected[key("mmx_child_skipped_total", child="small", condition="max_size")] += 1
 
-    def ended(self, session: int, verdict: str) -> None:
-        """A message is done, or the client was refused."""
+    def ended(self, session: int, verdict: str, child: str = "") -> None:
+        """A message is done, or the client was refused; `child` is the one whose deed it was."""
+        if verdict == "quarantine":
+            self.expected[key("mmx_quarantined_total", child=child)] += 1
         self.expected[key("mmx_messages_total", verdict=verdict)] += 1
         if verdict in ("accept", "quarantine"):
-            for child, kind in self._edits[session]:
-                self.expected[key("mmx_child_edits_total", child=child, kind=kind)] += 1
+            for editor, kind in self._edits[session]:
+                self.expected[key("mmx_child_edits_total", child=editor, kind=kind)] += 1
         self._edits[session].clear()
         self.closed(session)
 

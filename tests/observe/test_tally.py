@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mmx.core import action, edits
-from mmx.core.action import ChildFailed, ChildRecord, Judged, MessageRecord, ObservedRecord
+from mmx.core.action import ChildFailed, ChildRecord, Held, Judged, MessageRecord, ObservedRecord
 from mmx.core.child import Child
 from mmx.core.plan import DEFAULT_ACTIONS, ChildPlan
 from mmx.observe.tally import BOUNDS, Counts, Durations, Tally
@@ -66,6 +66,15 @@ def test_edits_count_if_they_went_to_the_mta() -> None:
         made.message(replace(EMPTY, verdict=verdict, children=(edited,)))
     assert counted(made.children["a"].edits) == {("ADDHEADER",): 6, ("REPLBODY",): 2}
     assert {kind for (kind,) in made.children["a"].edits.numbers} == set(edits.KINDS)
+
+
+def test_quarantined_mail_counts_for_each_child_that_had_it_held() -> None:
+    made = tally()
+    for names in (("a",), ("a", "b"), ("gone",)):
+        held = Held(1.0, tuple((name, b"why") for name in names))
+        made.message(replace(EMPTY, verdict="quarantine", held=held))
+    made.message(replace(EMPTY, verdict="accept"))
+    assert [made.children[name].quarantined.numbers[()] for name in ("a", "b")] == [2, 1]
 
 
 def test_verdicts_on_something_else_than_a_message() -> None:
