@@ -120,7 +120,8 @@ def _outcome(place: str, reached: Reached, view: HostView) -> Finding:
         commands = tuple(_opened(obstacle, reached.group, place) for obstacle in reached.obstacles)
         return UNREACHED.at(place, f"{told} does not let user {reached.user} in", *commands)
     if reached.error is None:
-        return UNSEEN.at(place, f"whether user {reached.user} gets through: only root can try; use sudo")
+        how = "the rights to become that user are missing" if view.is_root else "only root can try; use sudo"
+        return UNSEEN.at(place, f"whether user {reached.user} gets through: {how}")
     if reached.error == errno.EACCES:
         who = account(reached.user)
         why = unexplained(who) if who else os.strerror(reached.error)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mmx.aio.access import own_account
+from mmx.aio.access import Account, own_account
 from mmx.settings.endpoint import InetEndpoint, UnixEndpoint
+from mmx.tools import check_postfix_reach
 from mmx.tools.check_postfix_reach import Reached, connect_as, try_to_reach
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -37,6 +38,25 @@ def test_outcomes(tmp_path: Path) -> None:
         port = server.getsockname()[1]
         assert connect_as(InetEndpoint("127.0.0.1", port), account) == 0
     assert connect_as(InetEndpoint("127.0.0.1", port), account) == errno.ECONNREFUSED
+
+
+def test_an_identity_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_account: Account) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(check_postfix_reach, "become", refuse)
+    assert connect_as(UnixEndpoint("/run/a"), own_account()) is None
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, KeyError])
+def test_the_process_never_comes_back(monkeypatch: pytest.MonkeyPatch, error: type[BaseException]) -> None:
+    """It would do what is for its parent to do."""
+
+    def interrupt(_account: Account) -> None:
+        raise error
+
+    monkeypatch.setattr(check_postfix_reach, "become", interrupt)
+    assert connect_as(UnixEndpoint("/run/a"), own_account()) is None
 
 
 @needs_root
