@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 PERCENTILES: Final = (50, 90, 95, 99)
-_LEAST: Final = 1e-6
+LEAST: Final = 1e-6
+"""Seconds below which durations are not told apart."""
 _STEP: Final = math.log(1.01)
 _LONGEST_TEXT: Final = 300
 _MOST_KINDS: Final = 20
@@ -49,11 +50,11 @@ class Latencies:
 
 
 def _bucket(seconds: float) -> int:
-    return math.floor(math.log(max(seconds, _LEAST) / _LEAST) / _STEP)
+    return math.floor(math.log(max(seconds, LEAST) / LEAST) / _STEP)
 
 
 def _middle(bucket: int) -> float:
-    return _LEAST * math.exp((bucket + 0.5) * _STEP)
+    return LEAST * math.exp((bucket + 0.5) * _STEP)
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from mmx.observe.log import escape
 from mmx.tools.bench_load import Load, Measured
-from mmx.tools.bench_tally import PERCENTILES, Latencies, Tally
+from mmx.tools.bench_tally import LEAST, PERCENTILES, Latencies, Tally
 from mmx.tools.columns import columns
 
 ROWS: Final = 12
@@ -164,7 +164,7 @@ def _histogram(names: Sequence[str], latencies: Sequence[Latencies]) -> list[str
 
 def _edges(least: float, greatest: float) -> list[float]:
     """The limits of rows; a little beyond both ends, for buckets are coarse."""
-    low, high = least * 0.98, greatest * 1.02
+    low, high = max(least, LEAST) * 0.98, max(greatest, LEAST) * 1.02
     rows = min(ROWS, max(1, round(math.log(high / low) / math.log(1.1))))
     factor = (high / low) ** (1 / rows)
     return [low * factor**row for row in range(rows + 1)]

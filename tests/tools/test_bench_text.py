@@ -87,6 +87,11 @@ def test_equal_latencies_are_one_row() -> None:
     assert sum("#" in line for line in lines(tally(0.001, 0.001))) == 1
 
 
+def test_a_latency_of_nothing_has_a_row() -> None:
+    rows = [line for line in lines(tally(0.0, 0.001)) if "#" in line]
+    assert sum(int(row.split()[-1]) for row in rows) == 2
+
+
 def test_an_interruption_is_told() -> None:
     assert lines(tally(0.001), whole=False)[-1] == "interrupted: this is what was measured until then"
     assert "interrupted" not in lines(tally(0.001))[-1]
