@@ -2,11 +2,15 @@
 
 A mode or group that is set by hand is gone when the daemon starts again, so it is the daemon's own
 configuration that has to change. An entry is found by the name of the child; `{name}` stands for that name,
-`{path}` for the socket. The commands leave one setting and no other line, whatever stood there before.
+`{path}` for the socket. The commands leave one setting and no other line, whatever stood there before; there
+are none if the path has characters that mean something to a shell.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9/._@:+-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,8 @@ class SocketMode:
 
     def at(self, name: str, path: str) -> "SocketMode":
         """The same with the name of the milter and the path of its socket put in."""
-        lines = tuple(_put_in(line, name, path) for line in self.commands)
+        is_plain = _PLAIN.fullmatch(path) is not None
+        lines = tuple(_put_in(line, name, path) for line in self.commands if is_plain)
         return SocketMode(_put_in(self.told, name, path), lines)
 
 

@@ -16,6 +16,7 @@ from mmx.settings.chain_checks import faults
 from mmx.settings.endpoint import UnknownEndpoint, same_place
 from mmx.settings.load import Loaded
 from mmx.settings.model import ChildSettings
+from mmx.settings.show import quoted
 from mmx.tools.check_changes import changes
 from mmx.tools.check_children import RELOAD, replaced
 from mmx.tools.check_children_look import unit_names
@@ -89,7 +90,7 @@ def _mended_order(loaded: Loaded, view: HostView) -> tuple[str, ...]:
 
 def _left_out(name: str, view: HostView) -> tuple[str, ...]:
     path = view.config.parent / f"conf.d/zz-{name}.yaml"
-    return _written(path, f"children: {{{name}: {{enabled: no}}}}")
+    return _written(path, f"children: {{{quoted(name)}: {{enabled: no}}}}")
 
 
 def _rank(name: str) -> int:

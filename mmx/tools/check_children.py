@@ -15,6 +15,7 @@ from mmx.observe.problems import OUT
 from mmx.observe.status import DOWN, ChildStatus
 from mmx.observe.wording import wait
 from mmx.settings.endpoint import InetEndpoint, UnixEndpoint, UnknownEndpoint, same_place
+from mmx.settings.show import quoted
 from mmx.tools.check_children_look import ChildView
 from mmx.tools.check_finding import Finding, Kind, Level, good, shell, unseen
 from mmx.tools.check_host import Check, HostView
@@ -160,8 +161,8 @@ def replaced(origin: str, key: str, value: str) -> tuple[str, ...]:
     match = re.fullmatch(r"(/.+):(\d+)", origin)
     if match is None:
         return ()
-    text = re.sub(r"[\\&!]", r"\\\g<0>", value)
-    script = f'{match[2]}s!({key}: *)("[^"]*"|[^],}}#[:space:]]+)!\\1"{text}"!'
+    text = re.sub(r"[\\&!]", r"\\\g<0>", quoted(value))
+    script = f'{match[2]}s!({key}: *)("[^"]*"|[^],}}#[:space:]]+)!\\1{text}!'
     return (shell("sed", "-i", "-E", script, match[1]), RELOAD)
 
 
@@ -187,7 +188,7 @@ def _unreached(child: ChildView, view: HostView) -> Finding | None:
         return _denied(child, view)
     kind = _FAILURES.get(reason, UNREACHABLE)
     seen = {
-        "missing": f"there is no {child.endpoint}",
+        "missing": f"there is no {child.missing or child.endpoint}",
         "refused": f"nobody answers at {child.endpoint}",
     }.get(reason) or child.greeting.detail
     return _at(kind, child, seen, *_restarted(child, kind))

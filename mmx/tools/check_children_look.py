@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from mmx.aio.access import Account, Obstacle, obstacles
@@ -31,9 +31,13 @@ from mmx.tools.check_greeting import Greeting, greet
 from mmx.tools.check_ports import listening, outward
 from mmx.tools.check_units import UnitView
 
-DPKG: Final = "/usr/bin/dpkg-query"
-DPKG_LIMIT: Final = 5.0
-"""Seconds that dpkg-query may take."""
+PACKAGES: Final = (
+    ("/usr/bin/dpkg-query", "-W", "-f", "${Package} ${Version}\n"),
+    ("/usr/bin/rpm", "-q", "--qf", "%{NAME} %{VERSION}-%{RELEASE}\n"),
+)
+"""Who knows the versions of packages."""
+PACKAGES_LIMIT: Final = 5.0
+"""Seconds that it may take."""
 _UNKNOWN: Final = Greeting(reason="unknown")
 
 
@@ -57,6 +61,8 @@ class ChildView:
     visible: bool = True
     greeting: Greeting = _UNKNOWN
     version: str = ""
+    missing: str = ""
+    """The first directory on the way to its socket that there is not."""
     outward: tuple[str, ...] = ()
     """Addresses that other hosts reach, on which somebody listens at its port."""
 
@@ -131,6 +137,7 @@ def look_at_children(
             visible=_is_visible(child.endpoint),
             greeting=greetings.get(child.name, _UNKNOWN),
             version=versions.get(child.name, ""),
+            missing=_missing(child.endpoint),
             outward=_outward(child.endpoint, ports),
         )
         for child in children
@@ -158,6 +165,24 @@ def _closed(origin: str, account: Account | None) -> tuple[Obstacle, ...]:
     return tuple(obstacles(path, account, stat.S_IROTH))
 
 
+def _missing(endpoint: ChildEndpoint) -> str:
+    if not isinstance(endpoint, UnixEndpoint):
+        return ""
+    directories = [*PurePosixPath(endpoint.path).parents][::-1]
+    return next((f"directory {path}" for path in directories if not _is_there(str(path))), "")
+
+
+def _is_there(path: str) -> bool:
+    """True too if that cannot be seen."""
+    try:
+        os.stat(path)  # noqa: PTH116 - a path that is never opened
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def _outward(endpoint: ChildEndpoint, ports: Mapping[int, frozenset[str]]) -> tuple[str, ...]:
     if not isinstance(endpoint, InetEndpoint) or not is_loopback(endpoint.host):
         return ()  # no socket of this host, or meant for others
@@ -177,13 +202,14 @@ def _is_visible(endpoint: ChildEndpoint) -> bool:
 
 
 def _versions(run: Run, children: Sequence[ChildView]) -> dict[str, str]:
-    """Of the Debian packages that have the names of children."""
+    """Of the packages that have the names of children."""
     names = [child.name for child in children if milter_of(child.name) is not None]
-    if not names or not Path(DPKG).exists():
+    ask = next((words for words in PACKAGES if Path(words[0]).exists()), None)
+    if not names or ask is None:
         return {}
-    answer = run((DPKG, "-W", "-f", "${Package} ${Version}\n", "--", *names), DPKG_LIMIT)
+    answer = run((*ask, "--", *names), PACKAGES_LIMIT)
     rows = (line.split() for line in answer.output.decode("utf-8", "replace").splitlines())
-    return {row[0]: row[1] for row in rows if len(row) == 2}
+    return {row[0]: row[1] for row in rows if len(row) == 2 and row[0] in names}
 
 
 def _endpoint(text: str) -> ChildEndpoint | None:

@@ -45,3 +45,9 @@ def test_an_instance_is_told_as_its_template() -> None:
 def test_of_others_nothing_is_known() -> None:
     mode = socket_mode("archive", PATH)
     assert (mode.told, mode.commands) == ("have archive make its socket with mode 0660", ())
+
+
+def test_a_path_that_a_shell_would_not_take_as_it_is() -> None:
+    mode = socket_mode("milter-greylist", "/run/'; rm x")
+    assert mode.commands == ()
+    assert "/run/'; rm x" in mode.told

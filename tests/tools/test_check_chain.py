@@ -61,7 +61,7 @@ def test_an_order_that_the_catalog_mends() -> None:
 def test_two_signers() -> None:
     (finding,) = bad(host(children=map(child, ["opendkim", "dkimpy-milter"])))
     assert "both sign" in finding.seen
-    assert "'children: {dkimpy-milter: {enabled: no}}'" in finding.commands[1]
+    assert "'children: {\"dkimpy-milter\": {enabled: no}}'" in finding.commands[1]
 
 
 def test_an_order_that_nobody_can_mend() -> None:
@@ -72,7 +72,7 @@ def test_an_order_that_nobody_can_mend() -> None:
 @pytest.mark.parametrize(
     ("origin", "found", "commands"),
     [
-        ("/etc/mmx/mmx.yaml:3", "", ("mkdir", "echo 'children: {archive: {enabled: no}}'", "mmx reload")),
+        ("/etc/mmx/mmx.yaml:3", "", ("mkdir", "echo 'children: {\"archive\": {enabled: no}}'", "mmx reload")),
         ("/etc/mmx/mmx.yaml:3", "/run/real", ("sed -i -E '3s!", "mmx reload")),
         ("/etc/opendkim.conf:3", "", ()),
     ],

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from mmx.aio import access
 from mmx.aio.access import Obstacle
@@ -65,6 +66,12 @@ def test_a_child_that_is_well() -> None:
     ("view", "name", "seen", "commands"),
     [
         (failing("missing"), "socket-missing", "there is no unix:/run/opendkim", (RESTART,)),
+        (
+            changed(failing("missing"), missing="directory /run/opendkim"),
+            "socket-missing",
+            "there is no directory /run/opendkim",
+            (RESTART,),
+        ),
         (failing("refused"), "refused", "nobody answers at unix:/run/opendkim", (RESTART,)),
         (failing("timeout", "does not negotiate"), "silent", "does not negotiate", (RESTART,)),
         (failing("busy", "EAGAIN"), "silent", "EAGAIN", (RESTART,)),
@@ -221,4 +228,8 @@ def test_a_value_in_a_settings_file_is_replaced(line: str, mended: str, tmp_path
     subprocess.run(["/bin/sh", "-c", command], check=True)
     assert file.read_text() == f"endpoint: first\n{mended}\nendpoint: last\n"
     assert reload == "mmx reload"
+    command, _ = replaced(f"{file}:2", "endpoint", "unix:/a\"b\\!c'd")
+    subprocess.run(["/bin/sh", "-c", command], check=True)
+    loaded = yaml.safe_load(file.read_text().splitlines()[1])
+    assert loaded.get("a", loaded)["endpoint"] == "unix:/a\"b\\!c'd"
     assert replaced("default", "endpoint", "x") == ()

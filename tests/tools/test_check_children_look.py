@@ -5,6 +5,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,8 +91,7 @@ def test_everything_that_can_be_seen(tmp_path: Path) -> None:
     assert opendkim.obstacles[-1].path == str(path)
     assert opendkim.closed[-1].path == str(conf)
     assert (archive.obstacles[-1:], archive.closed) == (opendkim.obstacles[:-1][-1:], ())
-    if Path(check_children_look.DPKG).exists():
-        assert opendkim.version == "2.11-8"
+    assert [view.missing for view in views] == ["", "", ""]
 
 
 def test_a_unit_that_is_enabled_is_preferred() -> None:
@@ -108,13 +108,17 @@ def test_a_unit_that_is_enabled_is_preferred() -> None:
 
 
 def test_what_is_behind_a_closed_directory(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_path: str) -> os.stat_result:
-        raise PermissionError
+    real = os.stat
+
+    def refuse(path: Any, **how: Any) -> os.stat_result:
+        if str(path).startswith("/run/a"):
+            raise PermissionError
+        return real(path, **how)
 
     monkeypatch.setattr(os, "stat", refuse)
     child = ChildView("a", UnixEndpoint("/run/a/none"))
     (view,) = look_at_children([child], {}, None, silent, is_root=False)
-    assert not view.visible
+    assert (view.visible, view.missing) == (False, "")
     assert check_children_look._is_visible(InetEndpoint("127.0.0.1", 1))
     assert replace(view, visible=True).visible
 
@@ -127,3 +131,28 @@ def test_who_else_reaches_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
     children = [ChildView(f"c{port}{place}", InetEndpoint(place, port)) for place, port in places]
     views = look_at_children(children, {}, None, silent, is_root=False)
     assert [view.outward for view in views] == [("0.0.0.0",), (), (), ()]
+
+
+def test_versions_of_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def answer(argv: Sequence[str], _limit: float) -> Answer:
+        asked.append(tuple(argv))
+        return Answer(b"opendkim 2.11-8\nother 1\npackage rspamd is not installed\n")
+
+    program = tmp_path / "query"
+    monkeypatch.setattr(check_children_look, "PACKAGES", (("/none", "-x"), (str(program), "-q")))
+    children = [ChildView(name, unknown_endpoint("no idea")) for name in ("opendkim", "rspamd", "archive")]
+    assert check_children_look._versions(answer, children) == {}
+    program.touch()
+    assert check_children_look._versions(answer, children) == {"opendkim": "2.11-8"}
+    assert asked == [(str(program), "-q", "--", "opendkim", "rspamd")]
+    assert check_children_look._versions(answer, children[2:]) == {}
+
+
+def test_the_first_directory_that_there_is_not(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path, missing in (("a/b/s", f"directory {tmp_path}/a"), ("s", ""), ("file/s", "")):
+        endpoint = UnixEndpoint(f"{tmp_path}/{path}")
+        assert check_children_look._missing(endpoint) == missing, path
+    assert check_children_look._missing(InetEndpoint("127.0.0.1", 1)) == ""
