@@ -11,6 +11,7 @@ Exit status as of a monitoring plugin: 0 nothing above a note, 1 warnings, 2 err
 import argparse
 import json
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,7 +55,8 @@ def main(verb: str, argv: Sequence[str]) -> int:
         print(json.dumps(told, indent=2))
     else:
         paint = Paint(wants_colours(sys.stdout, os.environ))
-        for line in report(findings, _least(options), paint):
+        columns = (shutil.get_terminal_size().columns,) if sys.stdout.isatty() else ()
+        for line in report(findings, _least(options), paint, *columns):
             print(line)
     return STATUS[level]
 

@@ -1,9 +1,11 @@
 """Findings as text and as JSON.
 
 What is good takes one line. Below anything else stand why it matters and the commands, each on a line of its
-own without anything around it, so that it can be copied.
+own without anything around it, so that it can be copied. On a terminal text is broken at its width, commands
+never are.
 """
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -17,11 +19,14 @@ _WIDTH: Final = max(len(level.word) for level in Level)
 _INDENT: Final = " " * (_WIDTH + 2)
 _NAMES: Final = {"mmx": "mmx", "listener": "Listeners", "child": "Children"}
 """Headings of areas that are not their name with a capital."""
+_ENDLESS: Final = 1 << 20
+_NARROWEST: Final = 30
+"""Characters of a line of text, on the narrowest terminal."""
 _LONGEST: Final = 2000
 """Characters of a text that came from files or programs."""
 
 
-def report(findings: Sequence[Finding], least: Level, paint: Paint) -> Iterator[str]:
+def report(findings: Sequence[Finding], least: Level, paint: Paint, width: int = _ENDLESS) -> Iterator[str]:
     """The lines for those of at least this level, and a summary of all."""
     area = ""
     for finding in findings:
@@ -32,20 +37,27 @@ def report(findings: Sequence[Finding], least: Level, paint: Paint) -> Iterator[
                 yield ""
             area = finding.area
             yield paint.bold(_NAMES.get(area, area.capitalize()))
-        yield from _lines(finding, paint)
+        yield from _lines(finding, paint, width)
     if area:
         yield ""
     yield summary(findings)
 
 
-def _lines(finding: Finding, paint: Paint) -> Iterator[str]:
+def _lines(finding: Finding, paint: Paint, width: int) -> Iterator[str]:
+    first, *rest = _broken(f"{_plain(finding.subject)}: {_plain(finding.seen)}", width)
     word = paint.level(finding.level.word, finding.level.word.ljust(_WIDTH))
-    yield f"{word}  {_plain(finding.subject)}: {_plain(finding.seen)}"
+    yield f"{word}  {first}"
+    yield from (_INDENT + line for line in rest)
     if finding.level is Level.OK:
         return
-    yield f"{_INDENT}{paint.dim(finding.why)}"
+    yield from (_INDENT + paint.dim(line) for line in _broken(finding.why, width))
     for command in finding.commands:
-        yield f"{_INDENT}    {_plain(command)}"
+        yield f"{_INDENT}    {_printable(command)}"
+
+
+def _broken(text: str, width: int) -> list[str]:
+    room = max(width - len(_INDENT), _NARROWEST)
+    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def summary(findings: Sequence[Finding]) -> str:
@@ -80,3 +92,8 @@ def as_json(findings: Sequence[Finding]) -> list[dict[str, Any]]:
 
 def _plain(text: str) -> str:
     return escape(text, _LONGEST)
+
+
+def _printable(command: str) -> str:
+    """A command as it is to be pasted, but for what a terminal would obey."""
+    return "".join(char if char.isprintable() else escape(char) for char in command)

@@ -45,6 +45,20 @@ def test_what_came_from_files_is_escaped() -> None:
     assert list(report((finding,), Level.OK, PLAIN))[1] == r"ok       a\x1b[31m: b\x0ac"
 
 
+def test_the_width_of_a_terminal() -> None:
+    long = Kind("postfix.bad", Level.ERROR, "why " * 20).at("main.cf: x", "seen " * 20, "command " * 20)
+    lines = list(report((long,), Level.OK, PLAIN, 60))
+    assert [line for line in lines if len(line) > 60] == ["             " + "command " * 20]
+    assert lines[2].startswith("         seen seen")
+    assert max(map(len, report((long,), Level.OK, PLAIN))) > 100
+    assert list(report((FINE,), Level.OK, PLAIN, 1))[1] == "ok       Postfix: version 3.7.11"
+
+
+def test_commands_can_be_pasted() -> None:
+    odd = Kind("postfix.bad", Level.ERROR, "why").at("x", "y", "postconf -e 'x=a\\b ü\x1b\u202e\udcff'")
+    assert r"postconf -e 'x=a\b ü\x1b\xe2\x80\xae\xff'" in list(report((odd,), Level.OK, PLAIN))[-3]
+
+
 def test_json() -> None:
     assert as_json(ALL)[1] == {
         "level": "error",
