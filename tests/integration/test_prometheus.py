@@ -169,7 +169,7 @@ def test_it_scrapes_what_mmx_did(watched: Watched) -> None:
 
 def test_the_alerts_are_loaded_and_one_fires(watched: Watched) -> None:
     (group,) = watched.prometheus.ask("rules")["groups"]
-    assert len(group["rules"]) == 8
+    assert len(group["rules"]) == RULES.read_text().count("- alert:") > 0
 
     def firing() -> set[tuple[str, str]]:
         watched.sends()
