@@ -25,7 +25,7 @@ NEWER = "99.0rc1"
 APT = "DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends"
 SYSTEM = "/usr /etc /opt /srv /home /var /lib /bin /sbin"
 NOISE = re.compile(
-    r"/var/(log|cache|vmail|lib/(PackageKit|dpkg|apt|amavis|clamav|rspamd|spamassassin|private))|"
+    r"/var/(log|cache|mail|vmail|lib/(PackageKit|dpkg|apt|amavis|clamav|rspamd|spamassassin|private))|"
     r"/var/spool/postfix/(active|bounce|corrupt|defer|deferred|flush|hold|incoming|maildrop|private|public|pid)/|"
     r"/etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$|/etc/\.pwd\.lock|/etc/systemd/system(/[a-z]+\.target\.wants)?$"
 )
@@ -89,10 +89,11 @@ class Packaged:
 
 @pytest.fixture(scope="module")
 def packaged(debs: tuple[Built, Built, Built]) -> Iterator[Packaged]:
-    packages.require((*machine.PACKAGES, *packages.DEBIAN_RUNTIME))
+    packages.require((*machine.PACKAGES, *packages.DEBIAN_RUNTIME, "swaks"))
     with MailHost(with_mmx=False) as host:
         host.run("echo 'MILTERSOCKETMODE=\"0660\"' >> /etc/default/amavisd-milter")
         host.run("systemctl daemon-reload; systemctl restart amavisd-milter")
+        host.run("newaliases")
         host.give_postfix(FORMER)
         host.start_rspamd()
         paths = [shutil.copy(built.path, host.share) for built in (debs[0], debs[2])]
@@ -179,6 +180,13 @@ def test_installation_starts_the_service_and_leaves_postfix_alone(packaged: Pack
     assert host.run("mmx install").startswith("nothing to do")
     done = host.attempt("systemd-analyze verify --man=no mmx.service mmx.socket")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_test_that_the_source_package_brings(packaged: Packaged) -> None:
+    host = packaged.host
+    script = shutil.copy(SOURCE / "etc/packaging/tests/mail-passes", host.share)
+    done = host.attempt(str(script))
+    assert done.returncode == 0, done.stdout + done.stderr + host.log()[-3000:]
 
 
 def test_mail_passes(packaged: Packaged) -> None:
