@@ -89,6 +89,7 @@ def test_words_are_completed_at_a_terminal(shell: str, desk: Desk, daemon: Contr
     with desk.shell(shell, "-i") as terminal:
         for keys, words in (
             ("mmx unins\t--dry\t", "<uninstall><--dry-run>"),
+            ("nice mmx unins\t--dry\t", "<uninstall><--dry-run>"),
             ("mmx explain two\t", "<explain><two words.eml>"),
             ("mmx --config fol\tins\t", "<--config><folder/inside>"),
             ("mmx install --root fol\t", "<install><--root><folder/?>"),

@@ -26,9 +26,11 @@ set -e
 export DEBIAN_FRONTEND=noninteractive
 # There is no network: what is installed is the newest that apt knows.
 rm -rf /var/lib/apt/lists/*
+systemctl kill -s KILL {" ".join(STRANGERS)}
+systemctl stop {" ".join(STRANGERS)}
 apt-get purge -q -y {" ".join(STRANGERS)}
 # As their packages leave them.
-rm -f /etc/postfix/main.cf /var/lib/clamav/lab.ndb /var/mail/root
+rm -f /etc/postfix/main.cf /var/mail/root
 echo 'postfix postfix/main_mailer_type select Internet Site' | debconf-set-selections
 echo 'postfix postfix/mailname string mmx-lab.test' | debconf-set-selections
 dpkg-reconfigure -f noninteractive postfix
