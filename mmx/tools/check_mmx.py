@@ -18,6 +18,7 @@ UNSEEN = unseen("mmx.unseen")
 NO_SERVICE = Kind("mmx.no-service", Level.NOTE, "nothing starts mmx at boot, or again when it ends")
 NOT_RUNNING = Kind("mmx.not-running", Level.ERROR, _DEFERRED)
 FAILED = Kind("mmx.failed", Level.ERROR, _DEFERRED)
+STARTING = Kind("mmx.starting", Level.NOTE, "what it says of its children is not known yet; check again")
 NO_ANSWER = Kind("mmx.no-answer", Level.ERROR, f"its event loop hangs or is overloaded; {_DEFERRED}")
 NOT_ENABLED = Kind("mmx.not-enabled", Level.WARNING, f"after the next boot {_DEFERRED}")
 UNIT_CHANGED = Kind("mmx.unit-changed", Level.WARNING, "systemd runs mmx by unit files of before")
@@ -70,6 +71,8 @@ def _running(service: UnitView, socket: UnitView | None, view: HostView) -> Iter
         yield FAILED.at("mmx", seen, *unmask, shell("systemctl", "reset-failed", *names), _START)
     elif not service.active or (socket is not None and not socket.active and not service.active):
         yield from _stopped(service, socket, unmask)
+    elif service.starting and isinstance(view.daemon, Failure):
+        yield STARTING.at("mmx", f"{SERVICE} is starting", shell("systemctl", "start", SERVICE))
     elif isinstance(view.daemon, Failure) and _is_dead(view.daemon, view):
         yield NO_ANSWER.at("mmx", view.daemon.reason, RESTART)
     else:
@@ -110,6 +113,9 @@ def process(view: HostView) -> Iterator[Finding]:
 
 
 CHECKS = (
-    Check((UNSEEN, NO_SERVICE, NOT_RUNNING, FAILED, NO_ANSWER, NOT_ENABLED, UNIT_CHANGED, HIDDEN), units),
+    Check(
+        (UNSEEN, NO_SERVICE, NOT_RUNNING, FAILED, STARTING, NO_ANSWER, NOT_ENABLED, UNIT_CHANGED, HIDDEN),
+        units,
+    ),
     Check((UNSEEN, OTHER_VERSION, NO_USER), process),
 )

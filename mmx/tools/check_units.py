@@ -42,11 +42,16 @@ class UnitView:
 
     @property
     def active(self) -> bool:
-        return self.unit.active_state in {"active", "activating", "reloading"}
+        return self.unit.active_state in {"active", "activating", "reloading"} and not self.failed
+
+    @property
+    def starting(self) -> bool:
+        return self.unit.active_state == "activating" and not self.failed
 
     @property
     def failed(self) -> bool:
-        return self.unit.active_state == "failed"
+        """Given up, or about to be tried once more."""
+        return self.unit.active_state == "failed" or self.unit.sub_state == "auto-restart"
 
     @property
     def masked(self) -> bool:

@@ -54,6 +54,12 @@ def pair(service: UnitView, socket: UnitView | None = None) -> dict[str, UnitVie
             Level.ERROR,
             ("systemctl reset-failed mmx.service mmx.socket", START),
         ),
+        (
+            on(pair(running(SERVICE, "activating")), DEAD),
+            "starting",
+            Level.NOTE,
+            ("systemctl start mmx.service",),
+        ),
         (on(pair(running(SERVICE)), DEAD), "no-answer", Level.ERROR, ("systemctl restart mmx",)),
         (
             on(pair(running(SERVICE, state="disabled"))),
@@ -83,6 +89,12 @@ def test_a_service_that_is_masked() -> None:
 
 def test_a_service_that_the_next_connection_starts() -> None:
     assert bad(on(pair(running(SERVICE, "inactive")), DEAD)) == []
+
+
+def test_a_service_that_is_started_again_and_again() -> None:
+    again = running(SERVICE, "activating")
+    again = replace(again, unit=replace(again.unit, sub_state="auto-restart"))
+    assert [one.name for one in bad(on(pair(again), DEAD))] == ["mmx.failed"]
 
 
 def test_why_it_failed() -> None:
