@@ -13,6 +13,9 @@ import pytest
 from tests.integration.machine import MailHost
 from tests.integration.postfix import eventually
 
+pytestmark = pytest.mark.timeout(240)
+"""The host may have to boot first."""
+
 Findings = dict[tuple[str, str], tuple[str, ...]]
 """By name and subject: the commands."""
 
@@ -163,6 +166,7 @@ def test_a_directory_that_postfix_may_not_enter(host: MailHost) -> None:
     mend(host, found)
     assert look(host) == {}
     passes_mmx(host)
+    host.run(f"chmod 0750 {place}")
 
 
 def test_who_is_not_root_is_told_what_he_does_not_see(host: MailHost) -> None:
