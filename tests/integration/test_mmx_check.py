@@ -28,6 +28,9 @@ SETTINGS = "/etc/mmx/conf.d/m.yaml"
 UNITS = "/etc/systemd/system"
 BOTH = "systemctl restart mmx.socket mmx.service"
 
+pytestmark = pytest.mark.timeout(240)
+"""The host has to boot first."""
+
 Found = dict[str, Any]
 
 
