@@ -7,7 +7,6 @@ bad order leaves it to the catalog, if that is a good one.
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
-from pathlib import Path
 from typing import Final
 
 from mmx.detect.facts import Failure
@@ -16,9 +15,8 @@ from mmx.settings.chain_checks import faults
 from mmx.settings.endpoint import UnknownEndpoint, same_place
 from mmx.settings.load import Loaded
 from mmx.settings.model import ChildSettings
-from mmx.settings.show import quoted
+from mmx.tools.check_amend import RELOAD, added, is_of_files, left_out, replaced
 from mmx.tools.check_changes import changes
-from mmx.tools.check_children import RELOAD, replaced
 from mmx.tools.check_children_look import unit_names
 from mmx.tools.check_finding import Finding, Kind, Level, good, shell
 from mmx.tools.check_host import Check, HostView
@@ -34,7 +32,6 @@ SKIPPED = Kind("chain.skipped", Level.NOTE, "installed, and mail passes without 
 ABSENT = Kind("chain.absent", Level.WARNING, "the settings name it, and mail passes without it")
 LIMITED = Kind("chain.limited", Level.NOTE, "milters may be missing, or counted that do not run")
 _LAST_RANK: Final = 1000
-_ORDER_FILE: Final = "conf.d/zz-order.yaml"
 
 
 def members(view: HostView) -> Iterator[Finding]:
@@ -74,7 +71,7 @@ def order(view: HostView) -> Iterator[Finding]:
     if not found:
         yield good(AREA, "order", "nobody signs or verifies mail that another changes")
     for fault in found:
-        commands = _left_out(fault.later, view) if fault.at_any else _mended_order(view.loaded, view)
+        commands = left_out(view.config, fault.later) if fault.at_any else _mended_order(view.loaded, view)
         yield ORDER.at("order", f"{fault.message}; {fault.remedy}", *commands)
 
 
@@ -85,12 +82,7 @@ def _mended_order(loaded: Loaded, view: HostView) -> tuple[str, ...]:
     usual = replace(settings, children=children, order=())
     if not all(fault.at_any for fault in faults(usual)):
         return ()
-    return _written(view.config.parent / _ORDER_FILE, "order: []")
-
-
-def _left_out(name: str, view: HostView) -> tuple[str, ...]:
-    path = view.config.parent / f"conf.d/zz-{name}.yaml"
-    return _written(path, f"children: {{{quoted(name)}: {{enabled: no}}}}")
+    return added(view.config, "order", "order: []")
 
 
 def _rank(name: str) -> int:
@@ -126,16 +118,7 @@ def _parted(name: str, origin: str, view: HostView) -> tuple[str, ...]:
     found = next((one for one in view.loaded.detection.found if one.name == name), None)
     if found is not None and not isinstance(found.endpoint, UnknownEndpoint):
         return replaced(origin, "endpoint", str(found.endpoint))
-    return _left_out(name, view)
-
-
-def is_of_files(origin: str, loaded: Loaded) -> bool:
-    """Whether a value stands in a settings file, and does not come from the host."""
-    return origin.rpartition(":")[0] in map(str, loaded.files)
-
-
-def _written(path: Path, text: str) -> tuple[str, ...]:
-    return (shell("mkdir", "-p", str(path.parent)), f"echo {shell(text)} > {shell(str(path))}", RELOAD)
+    return left_out(view.config, name)
 
 
 def to_come(view: HostView) -> Iterator[Finding]:

@@ -5,7 +5,6 @@ run has no socket either. So the judges of a child are asked in order, and the f
 is the only one.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -15,7 +14,7 @@ from mmx.observe.problems import OUT
 from mmx.observe.status import DOWN, ChildStatus
 from mmx.observe.wording import wait
 from mmx.settings.endpoint import InetEndpoint, UnixEndpoint, UnknownEndpoint, same_place
-from mmx.settings.show import quoted
+from mmx.tools.check_amend import RELOAD, is_of_files, left_out, replaced
 from mmx.tools.check_children_look import ChildView
 from mmx.tools.check_finding import Finding, Kind, Level, good, shell, unseen
 from mmx.tools.check_host import Check, HostView
@@ -25,7 +24,6 @@ from mmx.tools.check_ways_in import RESTART, drop_in, ways_in
 from mmx.wire import option
 
 AREA = "child"
-RELOAD: Final = "mmx reload"
 SLOW: Final = 1.0
 """Seconds within which a child should answer OPTNEG."""
 
@@ -156,16 +154,6 @@ def _elsewhere(child: ChildView, view: HostView) -> Finding | None:
     return _at(ELSEWHERE, child, seen, *replaced(child.origin, "endpoint", str(found.endpoint)))
 
 
-def replaced(origin: str, key: str, value: str) -> tuple[str, ...]:
-    """The commands that give a key of a settings file another value; none if it stands in no file."""
-    match = re.fullmatch(r"(/.+):(\d+)", origin)
-    if match is None:
-        return ()
-    text = re.sub(r"[\\&!]", r"\\\g<0>", quoted(value))
-    script = f'{match[2]}s!({key}: *)("[^"]*"|[^],}}#[:space:]]+)!\\1{text}!'
-    return (shell("sed", "-i", "-E", script, match[1]), RELOAD)
-
-
 def _hidden(child: ChildView, view: HostView) -> Finding | None:
     service = view.mmx.unit(SERVICE)
     if service is None or not isinstance(child.endpoint, UnixEndpoint):
@@ -191,7 +179,7 @@ def _unreached(child: ChildView, view: HostView) -> Finding | None:
         "missing": f"there is no {child.missing or child.endpoint}",
         "refused": f"nobody answers at {child.endpoint}",
     }.get(reason) or child.greeting.detail
-    return _at(kind, child, seen, *_restarted(child, kind))
+    return _at(kind, child, seen, *_restarted(child, kind, view))
 
 
 def _denied(child: ChildView, view: HostView) -> Finding:
@@ -203,11 +191,12 @@ def _denied(child: ChildView, view: HostView) -> Finding:
     return _at(DENIED, child, f"user {account.name} is not let in by {places}", *commands)
 
 
-def _restarted(child: ChildView, kind: Kind) -> tuple[str, ...]:
-    """A restart, unless what listens there is somebody else."""
-    if child.unit is None or kind is NO_MILTER:
-        return ()
-    return (shell("systemctl", "restart", child.unit.name),)
+def _restarted(child: ChildView, kind: Kind, view: HostView) -> tuple[str, ...]:
+    """Start it anew; what is no milter does not become one, so it is taken out of the settings."""
+    if kind is not NO_MILTER:
+        return () if child.unit is None else (shell("systemctl", "restart", child.unit.name),)
+    is_set = not isinstance(view.loaded, Failure) and is_of_files(child.origin, view.loaded)
+    return left_out(view.config, child.name) if is_set else ()
 
 
 def _out(child: ChildView, view: HostView) -> Finding | None:
@@ -236,9 +225,8 @@ def _outward(child: ChildView, view: HostView) -> Finding | None:
 
 def _turned_inward(child: ChildView, port: int, view: HostView) -> tuple[str, ...]:
     """The commands that have it listen on a loopback address."""
-    settings = () if isinstance(view.loaded, Failure) else view.loaded.files
     path, _, line = child.origin.rpartition(":")
-    if child.unit is None or path in map(str, settings):
+    if child.unit is None or isinstance(view.loaded, Failure) or is_of_files(child.origin, view.loaded):
         return ()
     restart = (shell("systemctl", "restart", child.unit.name), RELOAD)
     if child.name == _RSPAMD:

@@ -11,7 +11,7 @@ from typing import Final
 from mmx.aio.access import group_name
 from mmx.detect.facts import Failure
 from mmx.settings.endpoint import InetEndpoint, is_loopback
-from mmx.tools.check_children import replaced
+from mmx.tools.check_amend import replaced
 from mmx.tools.check_finding import Finding, Kind, Level, good, shell, unseen
 from mmx.tools.check_host import Check, HostView
 from mmx.tools.check_mmx_look import SERVICE, SOCKET, SocketView

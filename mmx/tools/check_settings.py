@@ -10,8 +10,8 @@ from typing import Final
 
 from mmx.detect.facts import Failure
 from mmx.errors import Problem
+from mmx.tools.check_amend import RELOAD
 from mmx.tools.check_changes import changes
-from mmx.tools.check_children import RELOAD
 from mmx.tools.check_finding import Finding, Kind, Level, good, unseen
 from mmx.tools.check_host import Check, HostView, WrongSettings
 from mmx.tools.check_ways_in import ways_in

@@ -119,6 +119,12 @@ BREAKAGES = {
         settings('children: {clamav-milter: {endpoint: "unix:/run/clamav/clamd.ctl"}}'),
         NO_SETTINGS,
     ),
+    "the settings name what is no milter": Breakage(
+        "child.no-milter",
+        "archive",
+        settings('children: {archive: {endpoint: "unix:/run/clamav/clamd.ctl"}}'),
+        NO_SETTINGS,
+    ),
     "a milter of the settings is not enabled": Breakage(
         "child.disabled",
         "opendmarc",

@@ -1,12 +1,10 @@
 """The checks of each child."""
 
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from mmx.aio import access
 from mmx.aio.access import Obstacle
@@ -14,7 +12,8 @@ from mmx.detect.facts import Failure
 from mmx.settings.detected import Detection, Found
 from mmx.settings.endpoint import InetEndpoint, UnixEndpoint, unknown_endpoint
 from mmx.tools import check_ways_in
-from mmx.tools.check_children import children, replaced
+from mmx.tools.check_amend import left_out, replaced
+from mmx.tools.check_children import children
 from mmx.tools.check_finding import Finding, Level
 from mmx.tools.check_greeting import Greeting
 from mmx.tools.check_host import HostView
@@ -213,23 +212,8 @@ def test_who_is_not_mmx_says_what_he_could_not_see() -> None:
     assert only(replace(view, user="mmx")).name == "child.denied"
 
 
-@pytest.mark.parametrize(
-    ("line", "mended"),
-    [
-        ('  a: {endpoint: "unix:/x", mode: observe}', '  a: {endpoint: "unix:/r&.sock", mode: observe}'),
-        ("    endpoint: unix:/x # there", '    endpoint: "unix:/r&.sock" # there'),
-        ("    endpoint: 'local:/x'", '    endpoint: "unix:/r&.sock"'),
-    ],
-)
-def test_a_value_in_a_settings_file_is_replaced(line: str, mended: str, tmp_path: Path) -> None:
-    file = tmp_path / "mmx.yaml"
-    file.write_text(f"endpoint: first\n{line}\nendpoint: last\n")
-    command, reload = replaced(f"{file}:2", "endpoint", "unix:/r&.sock")
-    subprocess.run(["/bin/sh", "-c", command], check=True)
-    assert file.read_text() == f"endpoint: first\n{mended}\nendpoint: last\n"
-    assert reload == "mmx reload"
-    command, _ = replaced(f"{file}:2", "endpoint", "unix:/a\"b\\!c'd")
-    subprocess.run(["/bin/sh", "-c", command], check=True)
-    loaded = yaml.safe_load(file.read_text().splitlines()[1])
-    assert loaded.get("a", loaded)["endpoint"] == "unix:/a\"b\\!c'd"
-    assert replaced("default", "endpoint", "x") == ()
+def test_another_program_is_taken_out_of_the_settings() -> None:
+    view = changed(failing("frame", "no milter?"), origin="/etc/mmx/mmx.yaml:7")
+    assert not isinstance(view.loaded, Failure)
+    view = replace(view, loaded=replace(view.loaded, files=(Path("/etc/mmx/mmx.yaml"),)))
+    assert only(view).commands == left_out(view.config, "opendkim")
