@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from mmx import __version__
-from mmx.errors import EX_OK, MmxError
+from mmx.errors import EX_OK, MmxError, UnavailableError
 from mmx.settings.load import DEFAULT_PATH
 from mmx.settings.model import Settings
 from mmx.tools.arguments import Parser, hanging, is_indented
@@ -29,6 +29,11 @@ from mmx.tools.manual_text import Section, sections, write_lines
 from mmx.tools.roff import Page, bold, escape, inline, italic
 from mmx.tools.verbs import VERBS
 
+_PROGRAM: Final = "python3 -m mmx.tools.manual"
+_EXAMPLES: Final = (
+    (f"{_PROGRAM} /usr/local/share/man", "where man looks for pages of programs that no package brought"),
+    (f"SOURCE_DATE_EPOCH=0 {_PROGRAM} man", "the same bytes each time"),
+)
 _COMMANDS: Final = 8
 _FILES: Final = 5
 _COMMAND: Final = "COMMAND"
@@ -57,16 +62,23 @@ _MAIN_CF_LINES: Final = ("smtpd_milters = unix:mmx/mmx.sock", "milter_default_ac
 
 def main(argv: Sequence[str]) -> int:
     """Write all pages below the directory that the command line names; the exit code. Raises MmxError."""
-    parser = argparse.ArgumentParser(
-        prog="python3 -m mmx.tools.manual", description="Write the manual pages."
-    )
-    parser.add_argument("directory", type=Path, metavar="DIR", help="as in MANPATH: it gets man5 and man8")
-    directory: Path = parser.parse_args(argv).directory
+    directory: Path = parser().parse_args(argv).directory
     for name, text in pages(_date()).items():
         path = directory / f"man{name[-1]}" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="ascii")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="ascii")
+        except OSError as error:
+            raise UnavailableError(f"cannot write {path}: {error.strerror}") from None
     return EX_OK
+
+
+def parser() -> Parser:
+    """The options."""
+    made = Parser("manual", "Write the manual pages.", _EXAMPLES)
+    made.prog = _PROGRAM
+    made.add_argument("directory", type=Path, metavar="DIR", help="as in MANPATH: it gets man5 and man8")
+    return made
 
 
 def pages(date: str) -> dict[str, str]:
@@ -279,4 +291,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except MmxError as error:
-        sys.exit(f"mmx.tools.manual: {error}")
+        print(f"{_PROGRAM}: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

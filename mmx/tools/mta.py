@@ -231,9 +231,7 @@ def _known_of(client: Client, host: bytes) -> dict[bytes, bytes | None]:
     }
 
 
-def _known_of_address(
-    kind: str, address: Address, mailer: bytes, origin: bytes
-) -> dict[bytes, bytes | None]:
+def _known_of_address(kind: str, address: Address, mailer: bytes, origin: bytes) -> dict[bytes, bytes | None]:
     """Postfix completes an address without a domain; a domain stands here for where it would be sent."""
     _, at, domain = address.inside.rpartition(b"@")
     complete = address.inside if at or not domain else domain + b"@" + origin

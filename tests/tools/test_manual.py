@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mmx.errors import EX_USAGE, UnavailableError
 from mmx.settings.model import ChildSettings, Settings
 from mmx.settings.show import show
 from mmx.tools.command_tree import command_tree
@@ -93,3 +94,13 @@ def test_only_sentences_begin_with_a_capital() -> None:
     assert "\nunix:PATH or inet:HOST:PORT.\n" in plain("mmx-filter.8")
     assert "\nThe control socket of the daemon.\n" in plain("mmx-status.8")
     assert "\nshow: envelope, headers and body\n" in plain("mmx-held.8")
+
+
+def test_what_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UnavailableError, match=f"cannot write {tmp_path}/file/man8/mmx.8: Not a directory"):
+        main([f"{tmp_path}/file"])
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == EX_USAGE
+    assert "required: DIR; see python3 -m mmx.tools.manual --help" in capsys.readouterr().err
