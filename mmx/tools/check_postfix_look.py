@@ -150,10 +150,12 @@ def look_at_postfix(
     if not Path(POSTCONF).exists():
         return Absence(f"Postfix is not installed: there is no {POSTCONF}")
     base = (POSTCONF, *(("-c", str(directory)) if directory else ()))
-    answers = {
-        options: run((*base, *options.split(), *names), LIMIT)
-        for options, names in (("-n", ()), ("-x", PARAMETERS), ("-P", ()), ("-Px", ()), ("-M", ()))
-    }
+    answers: dict[str, Answer] = {}
+    for option, names in (("-n", ()), ("-x", PARAMETERS), ("-P", ()), ("-Px", ()), ("-M", ())):
+        answers[option] = run((*base, option, *names), LIMIT)
+        if answers[option].failure:
+            # It would take its time for each of the others.
+            return Failure(f"postconf {option}: {answers[option].failure}")
     failed = _failure(answers, "-n", "-x", "-M")
     if failed:
         return Failure(failed)

@@ -66,12 +66,16 @@ def test_without_postfix(postconf: Path) -> None:
 
 
 def test_a_postconf_that_fails(postconf: Path) -> None:
+    asked: list[str] = []
+
     def fail(argv: Sequence[str], limit: float) -> Answer:
+        asked.append(argv[1])
         return Answer(failure="postconf did not answer within 10 s") if "-n" in argv else run(argv, limit)
 
     assert look_at_postfix(fail, None, (), is_root=True) == Failure(
         "postconf -n: postconf did not answer within 10 s"
     )
+    assert asked == ["-n"], "the others would take as long"
 
 
 def test_an_old_postconf_does_not_tell_overrides(postconf: Path) -> None:
