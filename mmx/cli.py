@@ -21,6 +21,7 @@ output, everything else to standard error. When nobody reads either any more, th
 """
 
 import argparse
+import errno
 import logging
 import os
 import sys
@@ -32,7 +33,7 @@ from typing import Final
 
 from mmx import __version__
 from mmx.detect.host import Host
-from mmx.errors import EX_INTERRUPTED, EX_OK, EX_SOFTWARE, MmxError
+from mmx.errors import EX_INTERRUPTED, EX_IOERR, EX_OK, EX_SOFTWARE, MmxError
 from mmx.observe.log import LOGGER, set_up
 from mmx.settings.load import DEFAULT_PATH, Loaded, Loader
 from mmx.settings.model import LogLevel
@@ -40,6 +41,7 @@ from mmx.settings.show import show, show_json
 from mmx.tools.arguments import Parser
 from mmx.tools.verbs import VERBS
 
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _EXAMPLES: Final = (
     ("mmx --check-config", "what is wrong in the settings, and which milters are in the chain"),
     ("mmx --show-config --json", "the settings in force and where each comes from, for programs"),
@@ -59,12 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.running and not options.show_config:
         parser.error("--running is for --show-config")
     try:
-        if options.command is None:
-            return _run(options)
-        verb = next(verb for verb in VERBS if verb.name == options.command)
-        if verb.with_settings and options.config != DEFAULT_PATH:
-            rest = ["--config", str(options.config), *rest]
-        return verb.run(rest)
+        code = _carry_out(options, rest)
+        sys.stdout.flush()
+        return code
     except MmxError as error:
         _tell(str(error))
         return error.exit_code
@@ -72,12 +71,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EX_OK
     except KeyboardInterrupt:
         return EX_INTERRUPTED
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            _tell(f"mmx: what was asked for cannot be written: {error.strerror}")
+            return EX_IOERR
         # A fault of mmx itself: whoever reports it needs the traceback.
         logging.getLogger(LOGGER).exception("internal error: mmx ends")
         return EX_SOFTWARE
     finally:
         _close_output()
+
+
+def _carry_out(options: argparse.Namespace, rest: list[str]) -> int:
+    if options.command is None:
+        return _run(options)
+    verb = next(verb for verb in VERBS if verb.name == options.command)
+    if verb.with_settings and options.config != DEFAULT_PATH:
+        rest = ["--config", str(options.config), *rest]
+    return verb.run(rest)
 
 
 def make_parser() -> Parser:
@@ -187,8 +198,8 @@ def _replace_closed_output() -> None:
 
 
 def _close_output() -> None:
-    """Flush standard output here: Python's own attempt at exit would complain of a closed pipe."""
+    """Flush standard output here: Python's own attempt at exit would complain of a pipe or a disk."""
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

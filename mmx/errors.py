@@ -24,6 +24,7 @@ EX_USAGE: Final = 64
 EX_DATAERR: Final = 65
 EX_UNAVAILABLE: Final = 69
 EX_SOFTWARE: Final = 70
+EX_IOERR: Final = 74
 EX_TEMPFAIL: Final = 75
 EX_NOPERM: Final = 77
 EX_CONFIG: Final = 78

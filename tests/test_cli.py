@@ -276,6 +276,16 @@ def test_a_closed_pipe_ends_cleanly(config: Path, text: str, option: str, code: 
         assert process.wait() == code
 
 
+@pytest.mark.parametrize("asked", ["--show-config", "--help", "completion bash"])
+def test_a_full_disk_is_told_without_a_traceback(config: Path, asked: str) -> None:
+    command = f"exec {sys.executable} -m mmx --config {config} {asked} > /dev/full"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    if asked != "--help":
+        assert done.stderr == "mmx: what was asked for cannot be written: No space left on device\n"
+        assert done.returncode == 74
+
+
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 @pytest.mark.parametrize(("text", "code"), [("detect: false", 0), ("no_such_key: 1", 78)])
 def test_closed_output_changes_no_exit_code(config: Path, closed: str, text: str, code: int) -> None:
