@@ -68,7 +68,8 @@ next:
   systemctl start mmx             then look at: systemctl status mmx
   mmx install --postfix           or by hand, in /etc/postfix/main.cf, and `postfix reload`:
       smtpd_milters = {MILTER}
-      milter_default_action = tempfail"""
+      milter_default_action = tempfail
+  mmx check                       what is not right yet, and the commands that mend it"""
 
 
 def main(verb: str, argv: Sequence[str], runner: Run = run) -> int:
