@@ -243,7 +243,7 @@ def test_demo_gets_its_arguments(monkeypatch: pytest.MonkeyPatch, rest: list[str
         seen.append([verb, *arguments])
         return 0
 
-    stand_in(monkeypatch, "mmx.tools.demo", "main", demo)
+    stand_in(monkeypatch, "mmx.tools.demo.verb", "main", demo)
     assert main(["demo", *rest]) == 0
     assert seen == [["demo", *rest]]
 
@@ -254,7 +254,7 @@ def test_interruption_ends_without_a_traceback(
     def demo(verb: str, arguments: list[str]) -> int:
         raise KeyboardInterrupt
 
-    stand_in(monkeypatch, "mmx.tools.demo", "main", demo)
+    stand_in(monkeypatch, "mmx.tools.demo.verb", "main", demo)
     assert main(["demo"]) == 130
     assert capsys.readouterr() == ("", "")
 

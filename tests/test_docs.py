@@ -25,7 +25,7 @@ from mmx.observe.tally import Tally
 from mmx.settings.endpoint import parse_endpoint
 from mmx.settings.model import After, ChildSettings, Limits, Mode, Settings
 from mmx.settings.show import show
-from mmx.tools.check_table import KINDS
+from mmx.tools.check.table import KINDS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

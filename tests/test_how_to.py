@@ -17,7 +17,7 @@ from mmx.aio.main_cf import MainCf
 from mmx.cli import main
 from mmx.errors import EX_OK
 from mmx.settings.load import FilesOnly, load
-from mmx.tools import explain
+from mmx.tools.explain import verb as explain
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = (

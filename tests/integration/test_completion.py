@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mmx.tools.completion_bash import bash_script
-from mmx.tools.completion_fish import fish_script
-from mmx.tools.completion_zsh import zsh_script
+from mmx.tools.completion.bash import bash_script
+from mmx.tools.completion.fish import fish_script
+from mmx.tools.completion.zsh import zsh_script
 from tests.integration import packages
 from tests.integration.shells import Shell
 from tests.tools.control_server import ControlServer

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mmx.tools.manual import pages
+from mmx.tools.manual.__main__ import pages
 from mmx.tools.verbs import VERBS
 from tests.integration import packages
 

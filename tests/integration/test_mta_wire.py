@@ -16,10 +16,10 @@ import pytest
 
 from mmx.settings.endpoint import parse_endpoint
 from mmx.tools.mail_file import parse_message
-from mmx.tools.mta import Mta
-from mmx.tools.mta_dialogue import STEPS, Terms
-from mmx.tools.mta_macros import Client
-from mmx.tools.mta_outcome import Address, Envelope
+from mmx.tools.mta.dialogue import STEPS, Terms
+from mmx.tools.mta.macros import Client
+from mmx.tools.mta.mta import Mta
+from mmx.tools.mta.outcome import Address, Envelope
 from tests.integration import scripted_child as flags
 from tests.integration.postfix import HOSTNAME, Postfix, Smtpd, eventually
 from tests.integration.scripted_child import ChildScript, Connection, ScriptedChild

@@ -13,16 +13,16 @@ from mmx.settings.endpoint import UnixEndpoint
 from mmx.settings.load import Loaded
 from mmx.settings.model import ChildSettings, Settings
 from mmx.settings.show import show_json
-from mmx.tools.check_children_look import children_of, unit_names
-from mmx.tools.check_finding import Finding
-from mmx.tools.check_greeting import Greeting
-from mmx.tools.check_host import HostView
-from mmx.tools.check_mmx_look import SERVICE, MmxView, SocketView
-from mmx.tools.check_mmx_look import SOCKET as MMX_SOCKET
-from mmx.tools.check_postfix_look import PARAMETERS, PostfixView, Service
-from mmx.tools.check_postfix_reach import Reached
-from mmx.tools.check_table import examine
-from mmx.tools.check_units import UnitView
+from mmx.tools.check.children_look import children_of, unit_names
+from mmx.tools.check.finding import Finding
+from mmx.tools.check.greeting import Greeting
+from mmx.tools.check.host import HostView
+from mmx.tools.check.mmx_look import SERVICE, MmxView, SocketView
+from mmx.tools.check.mmx_look import SOCKET as MMX_SOCKET
+from mmx.tools.check.postfix_look import PARAMETERS, PostfixView, Service
+from mmx.tools.check.postfix_reach import Reached
+from mmx.tools.check.table import examine
+from mmx.tools.check.units import UnitView
 from mmx.wire.payload import Options
 
 MMX = Account("mmx", 901, frozenset({901}))

@@ -7,11 +7,11 @@ from typing import Self
 
 from mmx.settings.endpoint import UnixEndpoint
 from mmx.settings.section import Findings
-from mmx.tools.filter_reader import parse_script
-from mmx.tools.filter_session import Happening, Session
-from mmx.tools.mta import Mta
-from mmx.tools.mta_dialogue import Terms
-from mmx.tools.mta_macros import Client
+from mmx.tools.filter.reader import parse_script
+from mmx.tools.filter.session import Happening, Session
+from mmx.tools.mta.dialogue import Terms
+from mmx.tools.mta.macros import Client
+from mmx.tools.mta.mta import Mta
 from tests.tools.mta_peers import CLIENT
 
 

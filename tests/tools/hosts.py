@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from mmx.detect.commands import Answer
-from mmx.tools.install_steps import Target
+from mmx.tools.install.steps import Target
 
 DEBIAN = {
     "passwd": "root:x:0:0::/root:/bin/bash\npostfix:x:102:105::/var/spool/postfix:/usr/sbin/nologin\n",

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from mmx.settings.endpoint import UnixEndpoint
 from mmx.tools.mail_file import Message
-from mmx.tools.mta import Mta
-from mmx.tools.mta_dialogue import Terms
-from mmx.tools.mta_macros import Client
-from mmx.tools.mta_outcome import Address, Envelope
+from mmx.tools.mta.dialogue import Terms
+from mmx.tools.mta.macros import Client
+from mmx.tools.mta.mta import Mta
+from mmx.tools.mta.outcome import Address, Envelope
 from mmx.wire import command, option, payload, reply
 from mmx.wire.framing import CODE, DATA, frame
 from tests.aio.peers import CONTINUE, NO_ANSWER, FakeChild

@@ -2,10 +2,10 @@
 
 from mmx.settings.endpoint import UnixEndpoint
 from mmx.tools.mail_file import Message, parse_message
-from mmx.tools.mta_delivery import delivered
-from mmx.tools.mta_outcome import Address, Envelope, Outcome
-from mmx.tools.try_run import Target, Trial
-from mmx.tools.try_said import Said
+from mmx.tools.mta.delivery import delivered
+from mmx.tools.mta.outcome import Address, Envelope, Outcome
+from mmx.tools.test.run import Target, Trial
+from mmx.tools.test.said import Said
 from mmx.wire import option, reply
 from mmx.wire.framing import frame
 from mmx.wire.payload import Options

@@ -1,0 +1,1 @@
+"""`mmx bench`: load on a milter or an SMTP server."""

@@ -1,0 +1,1 @@
+"""`mmx check`: the doctor."""

@@ -1,0 +1,1 @@
+"""`mmx completion`: what shells need."""

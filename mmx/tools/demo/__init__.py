@@ -1,0 +1,1 @@
+"""`mmx demo`: mmx at work with small milters of its own."""

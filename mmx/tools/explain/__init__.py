@@ -1,0 +1,1 @@
+"""`mmx explain`: which children would see a mail."""

@@ -1,0 +1,1 @@
+"""`mmx filter`: a milter that does what a script says."""

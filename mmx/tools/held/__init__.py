@@ -1,0 +1,1 @@
+"""`mmx held`: mail that children had held."""

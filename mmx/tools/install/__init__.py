@@ -1,0 +1,1 @@
+"""`mmx install` and `mmx uninstall`: mmx as a service of a host."""

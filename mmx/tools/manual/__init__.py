@@ -1,0 +1,1 @@
+"""The manual pages, from the parsers of the verbs: `python -m mmx.tools.manual DIR`."""

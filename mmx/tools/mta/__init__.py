@@ -1,0 +1,1 @@
+"""An MTA on one milter connection, as Postfix is one."""

@@ -1,0 +1,1 @@
+"""`mmx test`: a mail played to mmx or a milter."""
