@@ -2,8 +2,8 @@
 
 The MTA has its answer by then, and the next event of a session should not wait for this one's bookkeeping. So
 records are kept for a moment (`linger`), and told together: code and memory that mail keeps pushing out of
-the processor's caches are then fetched once for many messages, and their lines go out in one write. Measured,
-that halves the cost.
+the processor's caches are then fetched once for many messages, and their lines go out in one write
+(docs/performance.md has what it costs).
 
 Nothing can see the difference but by a line's delay: whoever asks for what was counted, and whatever else is
 logged, has the records told first (`tell`), so numbers are exact and lines in order, and each has the time of
