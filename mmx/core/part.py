@@ -111,6 +111,6 @@ class Part:
             return "failed"
         if self.skipped:
             return "skipped"
-        if self.edits is not None and self.edits.holds:
+        if self.hold is not None or (self.edits is not None and self.edits.holds):
             return "quarantine"
         return "accept" if self.accepted else "continue" if self.delivered else "none"

@@ -2,8 +2,9 @@
 
 from mmx.core import holds
 from mmx.core.action import ChildRecord, MessageEnded, MessageRecord, Remark
-from mmx.core.child import Child
+from mmx.core.child import Child, Link
 from mmx.core.event import Event
+from mmx.core.part import Part
 from mmx.core.state import Conclusion, State, Transaction
 from mmx.core.verdict import Verdict
 from mmx.errors import ProtocolError
@@ -97,7 +98,7 @@ def child_record(child: Child) -> ChildRecord:
         return ChildRecord(child.name, word, "", 0.0, waited=child.waited)
     return ChildRecord(
         child.name,
-        "accept" if child.link.value == "released" else part.word,
+        _word_of(child, part),
         command.NAMES.get(part.stage, ""),
         part.seconds,
         part.detail,
@@ -106,6 +107,12 @@ def child_record(child: Child) -> ChildRecord:
         waited=child.waited,
         edits=part.edits.counts() if part.delivered and part.edits is not None else (),
     )
+
+
+def _word_of(child: Child, part: Part) -> str:
+    """Its verdict on the message; one that was let go of has accepted it, unless it has settled something."""
+    settled = part.verdict is not None or part.hold is not None
+    return "accept" if child.link is Link.RELEASED and not settled else part.word
 
 
 def client_of(greeting: Event | None) -> bytes:

@@ -38,7 +38,7 @@ _EDITED: Final = frozenset({"accept", "quarantine"})
 """Verdicts of messages whose edits went to the MTA."""
 
 _REFUSALS: Final = ("reject", "tempfail", "shutdown")
-_EARLY: Final = ("accept", *_REFUSALS, "discard")
+_EARLY: Final = ("accept", *_REFUSALS, "discard", "quarantine")
 _VERDICTS: Final[Mapping[str, Sequence[str]]] = {
     "CONNECT": ("accept", *_REFUSALS),
     "HELO": ("accept", *_REFUSALS),
@@ -48,7 +48,7 @@ _VERDICTS: Final[Mapping[str, Sequence[str]]] = {
     "HEADER": _EARLY,
     "EOH": _EARLY,
     "BODY": _EARLY,
-    "EOM": ("continue", *_EARLY, "quarantine"),
+    "EOM": ("continue", *_EARLY),
     "UNKNOWN": _REFUSALS,
 }
 _JUDGED_APART: Final = frozenset({"CONNECT", "HELO"})

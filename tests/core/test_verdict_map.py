@@ -2,6 +2,7 @@
 
 import pytest
 
+from mmx.core.action import MessageEnded
 from tests.core.playbook import Playbook
 
 CONNECT = "CONNECT mail.example.net 4 2525 192.0.2.7"
@@ -35,6 +36,8 @@ class TestGreeting:
             for _ in range(2):
                 play >> f"M> {MAIL}" << "M< DISCARD"
                 play >> "M> ABORT"
+            words = [ended.record.children[0].verdict for ended in play.notes(MessageEnded)]
+            assert words == ["discard", "discard"]
 
     def test_as_quarantine_every_message_is_held(self) -> None:
         with Playbook("start: negotiated", child("reject:quarantine"), "child b: actions=NONE") as play:
@@ -49,6 +52,7 @@ class TestGreeting:
             play >> "b< CONTINUE" << "b> EOH"
             play >> "b< CONTINUE" << "b> EOM"
             play >> "b< CONTINUE" << 'M< QUARANTINE ~".*reject"' << "M< CONTINUE"
+            assert [share.verdict for share in play.record.children] == ["quarantine", "continue"]
 
     @pytest.mark.parametrize("instead", ["discard", "quarantine"])
     def test_what_is_settled_for_every_message_keeps_the_mta_in_the_session(self, instead: str) -> None:
@@ -103,6 +107,8 @@ class TestMessage:
         with Playbook("start: data", child("reject:quarantine")) as play:
             play >> "M> EOM" << "a> EOH" << "a> EOM"
             play >> f"a< {TEXT}" << 'M< QUARANTINE ~".*550-5.7.1 not 550 5.7.1 today"' << "M< CONTINUE"
+            (share,) = play.record.children
+            assert (share.verdict, share.stage) == ("quarantine", "EOH")
 
     def test_where_the_mta_cannot_hold_quarantine_is_tempfail(self) -> None:
         with Playbook(

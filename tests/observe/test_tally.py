@@ -77,6 +77,12 @@ def test_quarantined_mail_counts_for_each_child_that_had_it_held() -> None:
     assert [made.children[name].quarantined.numbers[()] for name in ("a", "b")] == [2, 1]
 
 
+def test_a_refusal_that_counts_as_quarantine_counts_where_it_was_said() -> None:
+    made = tally(child("a"))
+    made.message(replace(EMPTY, verdict="quarantine", children=(share("quarantine", "RCPT"),)))
+    assert made.children["a"].verdicts.numbers["RCPT", "quarantine"] == 1
+
+
 def test_verdicts_on_something_else_than_a_message() -> None:
     made = tally()
     for stage, verdict in (
