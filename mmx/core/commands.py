@@ -260,26 +260,20 @@ def _stream(state: State, code: int, received: bytes) -> None:
 
 def _header(state: State, received: bytes) -> None:
     _stream(state, command.HEADER, received)
-    _take_further(state)
 
 
-def _take_further(state: State) -> None:
-    """The headers that wait behind the first one. They change nothing but the content, and are the most that
-    an MTA sends, so they are taken by themselves.
+def _keep_headers(state: State, content: Content, received: bytes) -> None:
+    """This one and those that wait behind it. Headers change nothing but the content, and are the most that
+    an MTA sends, so those it waits for no reply to are taken together.
     """
-    transaction = state.transaction
-    if transaction is None or transaction.conclusion is not None or transaction.content is None:
-        return
-    content, inbox, macro = transaction.content, state.inbox, state.macros.get(command.HEADER)
+    _keep_header(state, content, received)
     if not state.answered_options.protocol & option.NR_HDR:
         return
+    inbox, macro = state.inbox, state.macros.get(command.HEADER)
     while inbox and (inbox[0] == macro or inbox[0][CODE] == command.HEADER):
-        received = inbox.popleft()
-        if received[CODE] != command.HEADER:
-            continue  # Postfix repeats them before each header
-        _keep_header(state, content, received)
-        if content.octets > transaction.size_limit:
-            joins.enforce_sizes(state, transaction, content.octets)
+        further = inbox.popleft()
+        if further[CODE] == command.HEADER:  # Postfix repeats the macros before each
+            _keep_header(state, content, further)
 
 
 def _keep_header(state: State, content: Content, received: bytes) -> None:
@@ -354,7 +348,7 @@ def _unknown(state: State, received: bytes) -> None:
 
 _EOM_FRAME: Final = frame(command.EOM)
 _STREAMS: Final[dict[int, Callable[[State, Content, bytes], None]]] = {
-    command.HEADER: _keep_header,
+    command.HEADER: _keep_headers,
     command.EOH: _keep_eoh,
     command.BODY: _keep_body,
 }
