@@ -14,14 +14,14 @@ from mmx.settings.load import Loaded
 from mmx.settings.model import ChildSettings, Settings
 from mmx.settings.show import show_json
 from mmx.tools.check.children_look import children_of, unit_names
-from mmx.tools.check.finding import Finding
+from mmx.tools.check.finding import Finding, Level
 from mmx.tools.check.greeting import Greeting
-from mmx.tools.check.host import HostView
+from mmx.tools.check.host import Check, HostView
 from mmx.tools.check.mmx_look import SERVICE, MmxView, SocketView
 from mmx.tools.check.mmx_look import SOCKET as MMX_SOCKET
 from mmx.tools.check.postfix_look import PARAMETERS, PostfixView, Service
 from mmx.tools.check.postfix_reach import Reached
-from mmx.tools.check.table import examine
+from mmx.tools.check.table import CHECKS, examine
 from mmx.tools.check.units import UnitView
 from mmx.wire.payload import Options
 
@@ -128,6 +128,18 @@ def running(name: str, active: str = "active", state: str = "enabled", **more: s
 def found(view: HostView, name: str) -> list[Finding]:
     """The findings of this name, of all checks."""
     return [finding for finding in examine(view) if finding.name == name]
+
+
+def bad(view: HostView, checks: Iterable[Check] = CHECKS) -> list[Finding]:
+    """The findings of these checks that are not good."""
+    findings = [finding for check in checks for finding in check.look(view)]
+    return [finding for finding in findings if finding.level is not Level.OK]
+
+
+def only(view: HostView) -> Finding:
+    """The one finding of all checks that is not good."""
+    (finding,) = bad(view)
+    return finding
 
 
 def pasted(view: HostView, finding: Finding) -> HostView:

@@ -14,14 +14,14 @@ from mmx.settings.model import ChildSettings
 from mmx.tools.check.chain import CHECKS
 from mmx.tools.check.finding import Finding, Level
 from mmx.tools.check.host import HostView
+from tests.tools import check_hosts
 from tests.tools.check_hosts import OPENDKIM, host
 
 FILE = Path("/etc/mmx/mmx.yaml")
 
 
 def bad(view: HostView) -> list[Finding]:
-    findings = [finding for check in CHECKS for finding in check.look(view)]
-    return [finding for finding in findings if finding.level is not Level.OK]
+    return check_hosts.bad(view, CHECKS)
 
 
 def child(name: str, path: str = "") -> ChildSettings:

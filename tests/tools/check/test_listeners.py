@@ -11,14 +11,14 @@ from mmx.tools.check.finding import Finding, Level
 from mmx.tools.check.host import HostView
 from mmx.tools.check.listeners import CHECKS
 from mmx.tools.check.mmx_look import SERVICE, SOCKET, SocketView
+from tests.tools import check_hosts
 from tests.tools.check_hosts import host, running
 
 BOTH = "systemctl restart mmx.socket mmx.service"
 
 
 def bad(view: HostView) -> list[Finding]:
-    findings = [finding for check in CHECKS for finding in check.look(view)]
-    return [finding for finding in findings if finding.level is not Level.OK]
+    return check_hosts.bad(view, CHECKS)
 
 
 def on(

@@ -11,6 +11,7 @@ from mmx.tools.check.host import HostView
 from mmx.tools.check.mmx import CHECKS
 from mmx.tools.check.mmx_look import SERVICE, SOCKET
 from mmx.tools.check.units import UnitView
+from tests.tools import check_hosts
 from tests.tools.check_hosts import host, running
 
 START = "systemctl start mmx.socket mmx.service"
@@ -18,8 +19,7 @@ DEAD = Failure("there is no control socket")
 
 
 def bad(view: HostView) -> list[Finding]:
-    findings = [finding for check in CHECKS for finding in check.look(view)]
-    return [finding for finding in findings if finding.level is not Level.OK]
+    return check_hosts.bad(view, CHECKS)
 
 
 def on(units: Mapping[str, UnitView] | Failure, daemon: Failure | None = None) -> HostView:

@@ -9,27 +9,18 @@ import pytest
 
 from mmx.aio.access import Obstacle
 from mmx.detect.facts import Absence, Failure
-from mmx.tools.check.finding import Finding, Level
+from mmx.tools.check.finding import Level
 from mmx.tools.check.host import HostView
 from mmx.tools.check.postfix_look import PostfixView
 from mmx.tools.check.postfix_reach import Reached
 from mmx.tools.check.table import examine
-from tests.tools.check_hosts import SOCKET, host
+from tests.tools.check_hosts import SOCKET, bad, host, only
 
 
 def changed(values: Mapping[str, str] | None = None, **facts: Any) -> HostView:
     view = host(values)
     assert isinstance(view.postfix, PostfixView)
     return replace(view, postfix=replace(view.postfix, **facts))
-
-
-def bad(view: HostView) -> list[Finding]:
-    return [finding for finding in examine(view) if finding.level is not Level.OK]
-
-
-def only(view: HostView) -> Finding:
-    (finding,) = bad(view)
-    return finding
 
 
 def test_a_host_without_postfix() -> None:

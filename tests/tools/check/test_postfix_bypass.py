@@ -5,21 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from mmx.tools.check.finding import Finding, Level
+from mmx.tools.check.finding import Level
 from mmx.tools.check.host import HostView
 from mmx.tools.check.postfix_look import Service
 from mmx.tools.check.table import examine
-from tests.tools.check_hosts import SERVICES, host, pasted, postfix
+from tests.tools.check_hosts import SERVICES, host, only, pasted, postfix
 
 MMX = "unix:mmx/mmx.sock"
 BACK = "127.0.0.1:10025/inet"
 FILTER = {"content_filter": "smtp:[127.0.0.1]:10024"}
-
-
-def only(view: HostView) -> Finding:
-    """The one finding that is not good."""
-    (finding,) = (one for one in examine(view) if one.level is not Level.OK)
-    return finding
 
 
 @pytest.mark.parametrize(

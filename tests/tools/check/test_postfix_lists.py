@@ -9,24 +9,17 @@ import pytest
 from mmx.detect.facts import Failure
 from mmx.settings.endpoint import InetEndpoint, UnixEndpoint
 from mmx.settings.model import ChildSettings, Listener, Mode, Settings
-from mmx.tools.check.finding import Finding, Level
-from mmx.tools.check.host import HostView
+from mmx.tools.check.finding import Level
 from mmx.tools.check.postfix_look import PostfixView, Service
 from mmx.tools.check.postfix_reach import Reached
 from mmx.tools.check.table import examine
-from tests.tools.check_hosts import SERVICES, found, host, pasted, postfix
+from tests.tools.check_hosts import SERVICES, found, host, only, pasted, postfix
 
 ARCHIVE = ChildSettings("archive", InetEndpoint("127.0.0.1", 2525))
 DKIM = ChildSettings("opendkim", UnixEndpoint("/var/spool/postfix/opendkim/sock"), mode=Mode.OBSERVE)
 CHILDREN = (ARCHIVE, DKIM)
 ABSOLUTE = "unix:/var/spool/postfix/mmx/mmx.sock"
 MMX = "unix:mmx/mmx.sock"
-
-
-def only(view: HostView) -> Finding:
-    """The one finding that is not good."""
-    (finding,) = (one for one in examine(view) if one.level is not Level.OK)
-    return finding
 
 
 @pytest.mark.parametrize(

@@ -5,21 +5,10 @@ from collections.abc import Mapping
 import pytest
 
 from mmx.settings.model import Macros, Settings
-from mmx.tools.check.finding import Finding, Level
-from mmx.tools.check.host import HostView
-from mmx.tools.check.table import examine
-from tests.tools.check_hosts import host, pasted
+from mmx.tools.check.finding import Level
+from tests.tools.check_hosts import bad, host, only, pasted
 
 MAIL = "i {auth_type} {auth_authen} {auth_author} {mail_addr} {mail_host} {mail_mailer}"
-
-
-def bad(view: HostView) -> list[Finding]:
-    return [finding for finding in examine(view) if finding.level is not Level.OK]
-
-
-def only(view: HostView) -> Finding:
-    (finding,) = bad(view)
-    return finding
 
 
 @pytest.mark.parametrize(

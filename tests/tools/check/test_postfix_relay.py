@@ -5,18 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from mmx.tools.check.finding import Finding, Level
+from mmx.tools.check.finding import Level
 from mmx.tools.check.host import HostView
 from mmx.tools.check.postfix_look import PostfixView
 from mmx.tools.check.postfix_relay import closed_list
-from mmx.tools.check.table import examine
-from tests.tools.check_hosts import host, pasted
+from tests.tools.check_hosts import bad, host, pasted
 
 RELAY, RECIPIENT = "smtpd_relay_restrictions", "smtpd_recipient_restrictions"
-
-
-def bad(view: HostView) -> list[Finding]:
-    return [finding for finding in examine(view) if finding.level is not Level.OK]
 
 
 @pytest.mark.parametrize(

@@ -8,20 +8,8 @@ import pytest
 from mmx.detect.facts import Failure
 from mmx.settings.endpoint import InetEndpoint
 from mmx.settings.model import ChildSettings, Limits, Settings
-from mmx.tools.check.finding import Finding, Level
-from mmx.tools.check.host import HostView
 from mmx.tools.check.postfix_values import needed, seconds
-from mmx.tools.check.table import examine
-from tests.tools.check_hosts import host, pasted
-
-
-def bad(view: HostView) -> list[Finding]:
-    return [finding for finding in examine(view) if finding.level is not Level.OK]
-
-
-def only(view: HostView) -> Finding:
-    (finding,) = bad(view)
-    return finding
+from tests.tools.check_hosts import bad, host, only, pasted
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,12 @@ from mmx.tools.check.finding import Finding, Level
 from mmx.tools.check.host import HostView, WrongSettings
 from mmx.tools.check.settings import CHECKS
 from mmx.tools.check.table import examine
+from tests.tools import check_hosts
 from tests.tools.check_hosts import host, mmx_on
 
 
 def bad(view: HostView) -> list[Finding]:
-    findings = [finding for check in CHECKS for finding in check.look(view)]
-    return [finding for finding in findings if finding.level is not Level.OK]
+    return check_hosts.bad(view, CHECKS)
 
 
 def test_every_problem() -> None:
