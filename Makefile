@@ -3,17 +3,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+COMPILED := build/compiled
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test integration bench deb clean
+.PHONY: help venv demo test integration bench bench-interpreted deb wheel clean
 
 help:
 	@echo 'make demo         run mmx with a few small milters and send mail through it; no root'
 	@echo 'make test         ruff, mypy --strict and the unit tests; no root, under 3 minutes'
 	@echo 'make integration  the tests that need root and real daemons, under 45 minutes'
 	@echo '                  (MMX_TEST_INSTALL=1 lets them install Debian packages)'
-	@echo 'make bench        the benchmarks'
+	@echo 'make bench        the benchmarks, of what make wheel makes (bench-interpreted: of this source as it is)'
 	@echo 'make deb          a Debian package, below build/; says which Debian packages it needs for that'
+	@echo 'make wheel        a wheel with wire and core compiled, below build/; needs gcc and python3-dev'
 	@echo 'make venv         only make the virtual environment $(VENV)'
 	@echo 'make clean        remove the virtual environment and every cache'
 
@@ -39,8 +41,18 @@ integration: $(READY)
 	    { echo 'make integration: needs root: it starts Postfix and real milters; run it with sudo' >&2; exit 1; }
 	$(BIN)/python -m pytest tests/integration
 
-bench: $(READY)
+# In a directory of its own: Python takes mmx from where it is started.
+bench: wheel
+	rm -rf $(COMPILED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(COMPILED) build/wheel/*.whl
+	ln -s $(CURDIR)/tests $(CURDIR)/pyproject.toml $(COMPILED)/
+	cd $(COMPILED) && $(CURDIR)/$(BIN)/python -m tests.bench
+
+bench-interpreted: $(READY)
 	$(BIN)/python -m tests.bench
+
+wheel: $(READY)
+	@PYTHON=$(BIN)/python etc/packaging/make-wheel
 
 deb:
 	@etc/packaging/make-deb

@@ -9,7 +9,7 @@ the number of `not` above it, so that a test knows on which side of the decision
 """
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 from mmx.core.condition import Condition, Facts, Truth
 
@@ -27,8 +27,8 @@ class _Join:
     """Several parts, of which one that is `_decisive` decides."""
 
     __slots__ = ("_parts", "per_recipient")
-    _decisive = Truth.NO
-    _otherwise = Truth.YES
+    _decisive: ClassVar = Truth.NO
+    _otherwise: ClassVar = Truth.YES
 
     def __init__(self, parts: Sequence[Part]) -> None:
         self._parts = tuple(parts)
@@ -69,8 +69,8 @@ class Any(_Join):
     """One part must hold."""
 
     __slots__ = ()
-    _decisive = Truth.YES
-    _otherwise = Truth.NO
+    _decisive: ClassVar = Truth.YES
+    _otherwise: ClassVar = Truth.NO
 
 
 class Not:

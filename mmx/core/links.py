@@ -150,7 +150,7 @@ def close(state: State, child: Child, link: Link) -> None:
     """Say good-bye and close; `link` is the state the child rests in."""
     if child.link in _CONNECTED:
         child.out.append(QUIT_FRAME)
-    had = child.link in (Link.DIALLING, *_CONNECTED)
+    had = child.link is Link.DIALLING or child.link in _CONNECTED
     child.disconnect(link)
     if had:
         state.actions.append(Close(child))

@@ -6,11 +6,12 @@ from mmx.core.action import Dial, MessageKept
 from mmx.core.negotiation import Knowledge
 from mmx.core.plan import Chain, ChildPlan, ObservedPlan
 from mmx.core.session import Session
-from mmx.core.spool import MemorySpool
+from mmx.core.spool import Spool
 from mmx.core.transcript import Transcript
 from mmx.wire import command, option, reply
 from mmx.wire.framing import CODE, frame
 from mmx.wire.payload import encode_connection, encode_options
+from tests.plain_spool import PlainSpool
 
 CONTINUE = frame(reply.CONTINUE)
 REJECT = frame(reply.REJECT)
@@ -36,7 +37,7 @@ CONTENT = (
 SILENT = {command.MACRO, command.ABORT, command.QUIT}
 
 
-class CountedSpool(MemorySpool):
+class CountedSpool(PlainSpool):
     """A spool that is listed in `open_ones` until it is closed."""
 
     def __init__(self, open_ones: list["CountedSpool"]) -> None:
@@ -56,7 +57,7 @@ class Kept:
         self,
         answers: Mapping[str, Mapping[int, bytes]],
         *observed: ObservedPlan,
-        new_spool: Callable[[], MemorySpool] | None = None,
+        new_spool: Callable[[], Spool] | None = None,
     ) -> None:
         self.spools: list[CountedSpool] = []
         self._answers = answers

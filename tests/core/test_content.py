@@ -12,6 +12,7 @@ from mmx.core.spool import MemorySpool
 from mmx.errors import ProtocolError
 from mmx.wire import command
 from mmx.wire.framing import MAX_DATA, frame
+from tests.plain_spool import PlainSpool
 
 
 def header(name: str, value: str) -> bytes:
@@ -25,7 +26,7 @@ def read_all(source: Content | Revision) -> list[bytes]:
     return chunks
 
 
-class Full(MemorySpool):
+class Full(PlainSpool):
     def append(self, data: bytes) -> bool:
         return False
 
@@ -85,6 +86,7 @@ def test_a_body_that_does_not_fit_is_said_so() -> None:
     assert content.chunk(0) == b""
 
 
+@pytest.mark.interpreted
 @given(st.lists(st.integers(1, 40), max_size=30), st.lists(st.integers(0, 30), max_size=5))
 def test_many_small_pieces_are_joined_and_none_is_lost(sizes: list[int], stops: list[int]) -> None:
     """A reader that keeps up, one that stops now and then, and one that comes late all read the same."""

@@ -12,6 +12,7 @@ from mmx.core.spool import MemorySpool
 from mmx.errors import ProtocolError
 from mmx.wire import command, option, payload, reply
 from mmx.wire.framing import CODE, DATA, MAX_DATA, frame
+from tests.plain_spool import PlainSpool
 
 ALL = option.ALL_ACTIONS
 
@@ -159,7 +160,7 @@ class TestBody:
         assert edits.size == 0
 
     def test_that_does_not_fit(self) -> None:
-        class Full(MemorySpool):
+        class Full(PlainSpool):
             def append(self, data: bytes) -> bool:
                 return False
 

@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 
 from mmx.core.condition import Facts, Truth
 from mmx.core.joints import All, Any, Named, Not, Part
-from mmx.core.leaf import Finding, Leaf
 
 YES, NO, OPEN, UNKNOWN = Truth.YES, Truth.NO, Truth.OPEN, Truth.UNKNOWN
 
 
-class Says(Leaf):
+class Says:
     """Always the same; below an odd number of `not` something else if wanted."""
 
     __slots__ = ("about_recipient", "below_not", "label", "said")
@@ -31,9 +30,11 @@ class Says(Leaf):
     def per_recipient(self) -> bool:
         return self.about_recipient
 
-    def look(self, _facts: Facts, _recipient: bytes | None, negated: bool, /) -> Finding:
-        truth = self.below_not if negated else self.said
-        return truth, b"", truth.value
+    def truth(self, _facts: Facts, _recipient: bytes | None, *, negated: bool = False) -> Truth:
+        return self.below_not if negated else self.said
+
+    def why(self, facts: Facts, recipient: bytes | None, *, negated: bool = False) -> str:
+        return f"{self.label}: {self.truth(facts, recipient, negated=negated).value}"
 
 
 TRUTHS = st.sampled_from(Truth)

@@ -17,6 +17,7 @@ class Constant(Leaf):
         return self.finding
 
 
+@pytest.mark.interpreted
 @pytest.mark.parametrize(
     ("value", "why"),
     [(b"v", "constant: v is so"), (b"", "constant: is so"), (b"\r\n", "constant: \\x0d\\x0a is so")],

@@ -113,6 +113,7 @@ def test_edits(answers: list[bytes], outcome: str, edits: tuple[tuple[str, int],
     assert (playback.outcome, playback.edits) == (outcome, edits)
 
 
+@pytest.mark.interpreted
 def test_long_content_comes_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PORTION", 10)
     play = Kept({}, PLAN)

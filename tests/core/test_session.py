@@ -13,6 +13,7 @@ from mmx.core.spool import MemorySpool, Spool
 from mmx.wire import command, payload, reply
 from mmx.wire.framing import frame
 from tests.core.playbook import Playbook
+from tests.plain_spool import PlainSpool
 
 OPTNEG = "OPTNEG 6 0x1ff 0x1fffff"
 CONNECT = "CONNECT mail.example.net 4 2525 192.0.2.7"
@@ -140,7 +141,7 @@ def test_the_deadline_moves_on_even_if_nobody_is_left_to_fail(protocol: str) -> 
             assert play.session.deadline > play.now
 
 
-class Broken(MemorySpool):
+class Broken(PlainSpool):
     """A spool whose shell has a bug."""
 
     def append(self, data: bytes) -> bool:

@@ -6,9 +6,9 @@ from typing import Final
 from mmx.core.negotiation import Knowledge
 from mmx.core.plan import Chain, ChildPlan, Limits
 from mmx.core.session import Session
-from mmx.core.spool import MemorySpool
 from mmx.wire import payload
 from mmx.wire.framing import DATA
+from tests.plain_spool import PlainSpool
 from tests.scenarios.conditions import dns_lists
 from tests.scenarios.model import ChildSpec, Scenario
 from tests.scenarios.player import handshake
@@ -16,7 +16,7 @@ from tests.scenarios.player import handshake
 MAX_FRAME: Final = 65536 + 1024
 
 
-class BoundedSpool(MemorySpool):
+class BoundedSpool(PlainSpool):
     """A spool with room for so many bytes."""
 
     def __init__(self, room: float) -> None:
