@@ -7,6 +7,8 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
+from mmx.core import session
+
 
 def machine(child: Path) -> dict[str, str]:
     """Hardware, versions and load; `child` is the compiled milter."""
@@ -15,6 +17,7 @@ def machine(child: Path) -> dict[str, str]:
         "cores": str(len(os.sched_getaffinity(0))),
         "kernel": platform.release(),
         "python": platform.python_version(),
+        "core": "compiled" if session.__file__.endswith(".so") else "interpreted",
         "uvloop": _uvloop(),
         "postfix": _output("postconf", "-dh", "mail_version"),
         "libmilter": _libmilter(child),
