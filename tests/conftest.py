@@ -10,6 +10,7 @@ MMX_TEST_INSTALL     when 1, tests/integration may install Debian packages
 
 import logging
 import os
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -27,6 +28,10 @@ settings.register_profile(
 PROFILE = os.environ.get("MMX_TEST_PROFILE", "fast")
 DEEP_TIMEOUT = 1800
 settings.load_profile(PROFILE)
+
+# What a shell runs in the background has SIGINT ignored, and so have the programs started from there: those
+# that a test interrupts would not notice.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
