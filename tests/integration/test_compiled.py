@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration import packages
 from tests.integration.machine import SOURCE
 
+PACKAGES = ("gcc", "libc6-dev", *(("python3-dev",) if sys.base_prefix == "/usr" else ()))
+"""What compiles; another Python than Debian's has its own headers."""
 TESTS = ("tests/wire", "tests/core", "tests/aio", "tests/scenarios")
 LIMIT = 600
 
@@ -17,6 +20,7 @@ LIMIT = 600
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A directory with mmx from the wheel, and the tests."""
+    packages.require(PACKAGES)
     directory = tmp_path_factory.mktemp("compiled")
     source = directory / "source"
     for name in ("LICENSE", "README.md", "pyproject.toml"):
