@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration import packages
-from tests.integration.machine import SOURCE
+from tests.integration.checkout import copy_project
 
 PACKAGES = ("gcc", "libc6-dev", *(("python3-dev",) if sys.base_prefix == "/usr" else ()))
 """What compiles; another Python than Debian's has its own headers."""
@@ -23,11 +23,8 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     packages.require(PACKAGES)
     directory = tmp_path_factory.mktemp("compiled")
     source = directory / "source"
-    for name in ("LICENSE", "README.md", "pyproject.toml"):
-        source.mkdir(exist_ok=True)
-        shutil.copy(SOURCE / name, source)
-    for name in ("docs", "etc", "mmx", "systemd", "tests"):
-        shutil.copytree(SOURCE / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    source.mkdir()
+    copy_project(source)
     made = run(source, "env", f"PYTHON={sys.executable}", "etc/packaging/make-wheel")
     wheel = Path(made.strip().splitlines()[-1])
     assert "py3-none-any" not in wheel.name

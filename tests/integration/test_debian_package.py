@@ -16,6 +16,7 @@ import pytest
 
 import mmx
 from tests.integration import machine, packages
+from tests.integration.checkout import copy_project
 from tests.integration.machine import SOURCE, VIRUS, MailHost
 from tests.integration.postfix import eventually
 from tests.integration.test_systemd import DEFERRED
@@ -42,10 +43,7 @@ class Built:
 
 def build(source: Path, version: str = "") -> Built:
     """`make deb` in a copy of the project, of another version with other default settings if one is given."""
-    for name in ("LICENSE", "Makefile", "README.md", "pyproject.toml"):
-        shutil.copy(SOURCE / name, source)
-    for name in ("docs", "etc", "mmx", "systemd", "tests"):
-        shutil.copytree(SOURCE / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    copy_project(source)
     if version:
         for name, old, new in (
             ("mmx/__init__.py", mmx.__version__, version),
